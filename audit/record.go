@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import "time"
+
+// Event names what a record is about. The names are a contract with whoever reads the log.
+type Event string
+
+// The events. A session is from a connection to its end; a command record stands for a command and all its replies.
+const (
+	ConfigLoaded      Event = "config.loaded"
+	GatewayStart      Event = "gateway.start"
+	GatewayStop       Event = "gateway.stop"
+	LogRecovered      Event = "log.recovered"
+	ConduitUp         Event = "conduit.up"
+	ConduitDown       Event = "conduit.down"
+	SessionOpen       Event = "session.open"
+	SessionClose      Event = "session.close"
+	LoginOK           Event = "login.ok"
+	LoginFailed       Event = "login.failed"
+	Command           Event = "command"
+	DecisionAllowed   Event = "decision.allowed"
+	DecisionDenied    Event = "decision.denied"
+	TransferBegin     Event = "transfer.begin"
+	TransferCommitted Event = "transfer.committed"
+	TransferAborted   Event = "transfer.aborted"
+	ChangeMade        Event = "change.made"
+	ChangeFailed      Event = "change.failed"
+	TemporariesSwept  Event = "temporaries.swept"
+)
+
+// Record is one line of the log. Time and Seq are set by the Log; a field that does not belong to the event stays zero and is left
+// out of the line.
+type Record struct {
+	Time    time.Time `json:"time"` // RFC 3339 with nanoseconds, UTC
+	Seq     uint64    `json:"seq"`  // from 1, without gaps
+	Event   Event     `json:"event"`
+	Zone    string    `json:"zone,omitempty"`
+	Session string    `json:"session,omitempty"`
+	Device  string    `json:"device,omitempty"`
+	Peer    string    `json:"peer,omitempty"` // address:port
+	User    string    `json:"user,omitempty"` // as the device sent it
+
+	*CommandFields
+	*TransferFields
+
+	// Cause is why something failed or ended, in words for operators.
+	Cause string `json:"cause,omitempty"`
+	// Detail is further context: digests of what was loaded, counts of what was swept.
+	Detail map[string]string `json:"detail,omitempty"`
+}
+
+// CommandFields belong to a command and its replies.
+type CommandFields struct {
+	Verb string `json:"verb"`
+	Args string `json:"args,omitempty"` // "****" where the verb carries a secret
+	Code int    `json:"code"`           // of the final reply
+	Text string `json:"text"`           // of the final reply, its lines joined by "\n"
+	// Preliminary holds the 1yz replies that came before, as "150 text".
+	Preliminary []string `json:"preliminary,omitempty"`
+	// Duration is from the command's arrival to its final reply, in microseconds.
+	Duration int64 `json:"duration_us"`
+}
+
+// TransferFields belong to a decision, a transfer or a change.
+type TransferFields struct {
+	Transfer    string   `json:"transfer,omitempty"` // joins the records of one transfer
+	Op          string   `json:"op"`
+	Path        string   `json:"path"` // as the device sees it
+	To          string   `json:"to,omitempty"`
+	Bytes       *int64   `json:"bytes,omitempty"`
+	Offset      int64    `json:"offset,omitempty"` // where a continued transfer began
+	SHA256      string   `json:"sha256,omitempty"`
+	Rule        string   `json:"rule,omitempty"`
+	Reason      string   `json:"reason,omitempty"`
+	Conduit     string   `json:"conduit,omitempty"`
+	Acknowledge string   `json:"acknowledge,omitempty"`
+	Type        string   `json:"type,omitempty"` // the representation type that the device asked for: "A" or "I"
+	Receipt     *Receipt `json:"receipt,omitempty"`
+}
+
+// Receipt is what a destination achieved.
+type Receipt struct {
+	Bytes   int64  `json:"bytes"`
+	Fsynced bool   `json:"fsynced"`
+	Atomic  bool   `json:"atomic"`
+	Path    string `json:"path"` // in the destination's own terms
+}

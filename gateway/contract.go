@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"path"
+	"time"
+)
+
+// Location names a file or directory of one device on the far side of a conduit. Home and Path are both absolute,
+// slash-separated and clean (path.Clean): Home is below the conduit's root, Path is what the device sees below Home.
+// Whoever resolves a Location must not leave Home, symbolic links on the server included.
+type Location struct {
+	Home string
+	Path string
+}
+
+// String is the path below the conduit's root, for operators and records.
+func (l Location) String() string { return path.Join("/", l.Home, l.Path) }
+
+// Join is the Location of the named child.
+func (l Location) Join(name string) Location {
+	return Location{Home: l.Home, Path: path.Join(l.Path, name)}
+}
+
+// Target says where an upload is to be published.
+type Target struct {
+	Location
+	// Base, where not nil, is the state of the file under the final name from which this upload was continued (APPE, or STOR
+	// after REST). Commit must refuse with an error that Is ErrChanged when the file is no longer in this state.
+	Base *Base
+}
+
+// Base is the state of a published file at one moment. The zero Base says that there was no file.
+type Base struct {
+	Exists  bool
+	Size    int64
+	ModTime time.Time
+}
+
+// Receipt says what a Commit has achieved, for the audit log.
+type Receipt struct {
+	// Bytes is the size of the published file, as the destination itself reported it.
+	Bytes int64
+	// Fsynced is true where the destination confirmed that the data are on stable storage.
+	Fsynced bool
+	// Atomic is true where the file appeared under its final name in one step.
+	Atomic bool
+	// Path is the published name in the destination's own terms.
+	Path string
+}
+
+// Destination takes uploads: the conduit itself, or the spool.
+type Destination interface {
+	// Available reports, quickly and from what is known already, whether Begin has a chance. Its error is Temporary.
+	Available(ctx context.Context) error
+	// Begin opens an upload. Nothing is visible under the final name until Commit. ctx bounds Begin only.
+	Begin(ctx context.Context, t Target) (Upload, error)
+}
+
+// Upload is one file on its way. Exactly one of Commit and Abort ends it, and every path that is not a Commit is an Abort; Abort
+// after Commit has returned does nothing, so that it can be deferred. An Upload is used by one goroutine at a time.
+type Upload interface {
+	io.Writer
+	// ReadFrom takes bytes until r's io.EOF. Errors of r are returned as they are, errors.Is included.
+	io.ReaderFrom
+	// Commit makes the file durable and then publishes it under its final name. When it returns an error nothing was published
+	// (unless the error says so), nothing is left behind, and a file that stood there before is untouched. ctx is checked for the
+	// last time just before the rename.
+	Commit(ctx context.Context) (Receipt, error)
+	// Abort removes what was written. The cause is for the log.
+	Abort(cause error)
+}
+
+// Source gives files to downloads.
+type Source interface {
+	// Open opens the file for reading from offset. ctx bounds Open only.
+	Open(ctx context.Context, l Location, offset int64) (Download, error)
+}
+
+// Download is one file on its way out. WriteTo writes exactly the bytes from the offset up to the size that the file had when it
+// was opened; a file that turns out shorter is an error. An error of w is returned as it is.
+type Download interface {
+	io.WriterTo
+	io.Closer
+	// Info is the file as it was when opened. Its Size is the whole file's.
+	Info() fs.FileInfo
+}
+
+// Lister looks at the far side.
+type Lister interface {
+	// Stat follows symbolic links as long as they stay below the Home.
+	Stat(ctx context.Context, l Location) (fs.FileInfo, error)
+	// ReadDir lists a directory, without "." and "..", unsorted, without the temporaries of this program.
+	ReadDir(ctx context.Context, l Location) ([]fs.FileInfo, error)
+}
+
+// Changer changes names on the far side.
+type Changer interface {
+	Mkdir(ctx context.Context, l Location) error
+	// Remove removes a file, never a directory.
+	Remove(ctx context.Context, l Location) error
+	// RemoveDir removes an empty directory.
+	RemoveDir(ctx context.Context, l Location) error
+	// Rename moves a file or directory; a file under the new name is replaced where the server can do that in one step, and is
+	// an error that Is fs.ErrExist where it cannot.
+	Rename(ctx context.Context, from, to Location) error
+}
+
+// Modifier changes attributes of files on the far side.
+type Modifier interface {
+	Chtimes(ctx context.Context, l Location, mtime time.Time) error
+	Chmod(ctx context.Context, l Location, mode fs.FileMode) error
+}
+
+// Tree is a remote file system without its contents.
+type Tree interface {
+	Lister
+	Changer
+	Modifier
+}
+
+// Remote is everything that the gateway asks of a conduit.
+type Remote interface {
+	Destination
+	Source
+	Tree
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"errors"
+
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+// Errors between packages are io/fs sentinels (fs.ErrNotExist, fs.ErrPermission, fs.ErrExist), syscall.Errno values where io/fs has
+// none (ENOSPC, ENOTDIR, EISDIR, ENOTEMPTY, ENAMETOOLONG), the sentinels below, and errors with a method Temporary() bool; all are
+// found with errors.Is and errors.As through any number of wrappings.
+var (
+	// ErrChanged says that a file was changed by somebody else while an upload that continues it was under way.
+	ErrChanged = errors.New("the file was changed in the meantime")
+	// ErrBadName says that a name cannot be used on any path of this gateway.
+	ErrBadName = errors.New("the name is not allowed")
+	// ErrBadOffset says that a transfer was asked to start behind the end of the file.
+	ErrBadOffset = errors.New("the offset is behind the end of the file")
+	// ErrTooLarge says that no rule lets a file of this size pass.
+	ErrTooLarge = errors.New("the file is larger than any rule allows")
+)
+
+// DeniedError is the policy's refusal.
+type DeniedError struct {
+	Decision policy.Decision
+}
+
+func (e *DeniedError) Error() string {
+	if e.Decision.Rule == "" {
+		return "denied by default: no rule matches"
+	}
+	return "denied by rule " + e.Decision.Rule + ": " + e.Decision.Reason
+}
+
+// IsTemporary reports whether trying again can help: whether err says so itself, through any wrapping.
+func IsTemporary(err error) bool {
+	var t interface{ Temporary() bool }
+	return errors.As(err, &t) && t.Temporary()
+}

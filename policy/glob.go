@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"fmt"
+	"path"
+	"strings"
+)
+
+// Glob is a compiled pattern over slash-separated names. Within a segment it is path.Match's language (*, ?, [a-z], \x);
+// the segment ** stands for any number of segments, none included, so that /events/** matches /events as well as all below it.
+// Matching is case-sensitive. The zero Glob matches only the empty string.
+type Glob struct {
+	pattern  string
+	segments []string
+}
+
+// CompileGlob checks and compiles a pattern. The error names what is wrong with it.
+func CompileGlob(pattern string) (Glob, error) {
+	if pattern == "" {
+		return Glob{}, fmt.Errorf("the pattern is empty")
+	}
+	segments := strings.Split(pattern, "/")
+	for _, s := range segments {
+		if s != "**" && strings.Contains(s, "**") {
+			return Glob{}, fmt.Errorf("in %q, ** must stand alone between slashes", pattern)
+		}
+		if _, err := path.Match(s, ""); err != nil {
+			return Glob{}, fmt.Errorf("in %q, %q is not a valid pattern (a bracket is not closed, or a backslash is last)", pattern, s)
+		}
+	}
+	return Glob{pattern: pattern, segments: segments}, nil
+}
+
+// String is the pattern as it was written.
+func (g Glob) String() string { return g.pattern }
+
+// Match reports whether the whole of name matches.
+func (g Glob) Match(name string) bool {
+	return matchSegments(g.segments, name, name == "")
+}
+
+// matchSegments matches name, whose segments are split off one by one; done says that no segment is left.
+func matchSegments(pattern []string, name string, done bool) bool {
+	for len(pattern) > 0 {
+		if pattern[0] == "**" {
+			return matchAnywhere(pattern[1:], name, done)
+		}
+		if done {
+			return false
+		}
+		head, rest, more := strings.Cut(name, "/")
+		if ok, err := path.Match(pattern[0], head); !ok || err != nil {
+			return false
+		}
+		pattern, name, done = pattern[1:], rest, !more
+	}
+	return done
+}
+
+// matchAnywhere matches the pattern behind a ** at every segment boundary of name.
+func matchAnywhere(pattern []string, name string, done bool) bool {
+	for {
+		if matchSegments(pattern, name, done) {
+			return true
+		}
+		if done {
+			return false
+		}
+		_, rest, more := strings.Cut(name, "/")
+		name, done = rest, !more
+	}
+}

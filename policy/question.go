@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Operation is what a device wants to do. The names are those of the configuration.
+type Operation string
+
+// The operations that rules allow or deny. List covers LIST, NLST, MLSD, MLST, STAT of a path, SIZE, MDTM and digests; Modify
+// covers MFMT and SITE CHMOD. CWD, CDUP and PWD need no rule.
+const (
+	Upload   Operation = "upload"
+	Append   Operation = "append"
+	Download Operation = "download"
+	List     Operation = "list"
+	Delete   Operation = "delete"
+	Rename   Operation = "rename"
+	Mkdir    Operation = "mkdir"
+	Rmdir    Operation = "rmdir"
+	Modify   Operation = "modify"
+)
+
+// Operations lists every Operation in the order of the documentation.
+func Operations() []Operation {
+	return []Operation{Upload, Append, Download, List, Delete, Rename, Mkdir, Rmdir, Modify}
+}
+
+// SizeUnknown is the Size of a Question whose answer may depend on bytes that have not been counted yet.
+const SizeUnknown int64 = -1
+
+// Question is everything that a decision may depend on, the time included.
+type Question struct {
+	Device string     // the device's label
+	Zone   string     // the zone's label
+	Peer   netip.Addr // the device's address
+	Op     Operation
+	Path   string    // as the device sees it: absolute, clean
+	Size   int64     // bytes, or SizeUnknown
+	Time   time.Time // when it is asked
+}
+
+// Verdict is the outcome of a decision.
+type Verdict uint8
+
+// Denied is the zero Verdict, so that whatever is left undecided is denied. Pending means that the answer depends on the size,
+// which the Question left unknown: the transfer may begin, and must be decided again when the size is known.
+const (
+	Denied Verdict = iota
+	Allowed
+	Pending
+)
+
+// String is the verdict in a word, as records show it.
+func (v Verdict) String() string {
+	switch v {
+	case Allowed:
+		return "allowed"
+	case Pending:
+		return "pending"
+	default:
+		return "denied"
+	}
+}
+
+// Acknowledge says when a device gets its 226.
+type Acknowledge string
+
+// Delivered: when the file is durable across the conduit. Spooled: when it is durable on the appliance.
+const (
+	Delivered Acknowledge = "delivered"
+	Spooled   Acknowledge = "spooled"
+)
+
+// Delivery says how an allowed file travels.
+type Delivery struct {
+	Conduit     string // the conduit's label
+	Acknowledge Acknowledge
+}
+
+// Decision is the answer to a Question: one verdict, by one rule, with its written reason.
+type Decision struct {
+	Verdict Verdict
+	Rule    string // the rule that decided; empty for the default denial. Of a Pending one, the first rule that could allow it.
+	Reason  string // the rule's reason, or why the default denial stands
+	Deliver Delivery
+	// MaxSize bounds a Pending or Allowed transfer: no rule would allow a file of more bytes. 0 means no bound.
+	MaxSize int64
+}
