@@ -38,6 +38,9 @@ func (r *Rule) match(q *Question) (outcome, condition) {
 	if !matchAny(r.Paths, q.Path) {
 		return notMatched, conditionPath
 	}
+	if !q.Op.transfers() {
+		return matched, ""
+	}
 	return r.matchSize(q.Size)
 }
 

@@ -65,7 +65,7 @@ func (p *Policy) Decide(q Question) Decision {
 			continue
 		}
 		if !open || candidate == nil {
-			return r.decide()
+			return r.decide(q.Op)
 		}
 		return candidate.pend(bound)
 	}
@@ -88,11 +88,15 @@ func (p *Policy) ConduitFor(device, zone string, peer netip.Addr) (string, bool)
 	return "", false
 }
 
-func (r *Rule) decide() Decision {
+func (r *Rule) decide(op Operation) Decision {
 	if r.Deny {
 		return Decision{Verdict: Denied, Rule: r.Name, Reason: r.Reason}
 	}
-	return Decision{Verdict: Allowed, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, MaxSize: r.MaxSize}
+	d := Decision{Verdict: Allowed, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver}
+	if op.transfers() {
+		d.MaxSize = r.MaxSize
+	}
+	return d
 }
 
 func (r *Rule) pend(bound sizeBound) Decision {

@@ -64,7 +64,7 @@ func TestDecide(t *testing.T) {
 		{"a denial in front wins", with(func(q *policy.Question) { q.Path = "/events/a.exe" }), policy.Denied, "no-executables", 0},
 		{"only a denial is undecided", with(func(q *policy.Question) { q.Path = "/other/a" }), policy.Denied, "", 0},
 		{"an unknown device", with(func(q *policy.Question) { q.Device = "meter-1" }), policy.Denied, "", 0},
-		{"the directory itself", with(func(q *policy.Question) { q.Op, q.Path, q.Size = policy.List, "/events", 0 }), policy.Allowed, "small-events", 1000},
+		{"the directory itself", with(func(q *policy.Question) { q.Op, q.Path = policy.List, "/events" }), policy.Allowed, "small-events", 0},
 		{"another operation", with(func(q *policy.Question) { q.Op = policy.Delete }), policy.Denied, "", 0},
 		{"address and zone fit", with(func(q *policy.Question) { q.Op, q.Path = policy.Download, "/fw/v2.bin" }), policy.Allowed, "firmware", 0},
 		{"an IPv4-mapped address is the IPv4 address", with(func(q *policy.Question) {

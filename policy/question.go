@@ -24,6 +24,10 @@ const (
 	Modify   Operation = "modify"
 )
 
+// transfers reports whether the operation moves a file, so that its size means something: a bound on sizes does not keep a device
+// from listing or removing a file.
+func (o Operation) transfers() bool { return o == Upload || o == Append || o == Download }
+
 // Operations lists every Operation in the order of the documentation.
 func Operations() []Operation {
 	return []Operation{Upload, Append, Download, List, Delete, Rename, Mkdir, Rmdir, Modify}
@@ -39,7 +43,7 @@ type Question struct {
 	Peer   netip.Addr // the device's address
 	Op     Operation
 	Path   string    // as the device sees it: absolute, clean
-	Size   int64     // bytes, or SizeUnknown
+	Size   int64     // bytes, or SizeUnknown; of no meaning where Op moves no file
 	Time   time.Time // when it is asked
 }
 

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package gateway is the path of a file between two zones: receive.go takes an upload from a device, send.go brings a download to
+// it, browse.go answers what a device wants to know or change about names. Each asks the policy first, does the work on a Remote,
+// and writes the audit record before it reports success.
+//
+// It promises that
+//   - nothing is done that the policy has not allowed, and every decision is on record with its rule and reason;
+//   - an upload ends in exactly one Commit or Abort, and the only Commit stands in (*Incoming).Commit: everything else - an error,
+//     a reset, a cancelled context, a size that no rule allows - ends in Abort;
+//   - success is reported only when the file is where the rule says it must be and the record of it is durable.
+//
+// The package knows neither FTP nor SFTP: the front end calls its methods, and the interfaces that it needs from the far side
+// stand in contract.go.
+package gateway

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+// Recorder is the audit log as the gateway needs it.
+type Recorder interface {
+	// Record returns nil only when r is durable.
+	Record(ctx context.Context, r audit.Record) error
+	// Note appends r in order; it is durable soon. Its error says that the log takes nothing more.
+	Note(r audit.Record) error
+}
+
+// Session is who acts, for every question and every record: one device behind one control connection.
+type Session struct {
+	ID     string         // unique among all sessions of an installation
+	Zone   string         // the zone's label
+	Device string         // the device's label
+	Home   string         // below the conduit's root; the device sees it as /
+	Peer   netip.AddrPort // the device's end of the control connection
+}
+
+// Options is what a Gateway is made of.
+type Options struct {
+	Policy  *policy.Policy
+	Remotes map[string]Remote // by the conduit's label
+	Log     Recorder
+	Logger  *slog.Logger
+	Now     func() time.Time // the clock that the policy is asked with
+}
+
+// Gateway moves files between devices and conduits. It is safe for concurrent use.
+type Gateway struct {
+	policy  atomic.Pointer[policy.Policy]
+	remotes map[string]Remote
+	log     Recorder
+	logger  *slog.Logger
+	now     func() time.Time
+}
+
+// New makes a Gateway.
+func New(o Options) *Gateway {
+	g := &Gateway{remotes: o.Remotes, log: o.Log, logger: o.Logger, now: o.Now}
+	g.policy.Store(o.Policy)
+	return g
+}
+
+// remote finds the conduit that a decision leads to.
+func (g *Gateway) remote(conduit string) (Remote, error) {
+	r, ok := g.remotes[conduit]
+	if !ok {
+		return nil, fmt.Errorf("the policy leads to conduit %q, which this gateway does not have", conduit)
+	}
+	return r, nil
+}
+
+// record is the beginning of every record about s.
+func (s Session) record(e audit.Event) audit.Record {
+	return audit.Record{Event: e, Zone: s.Zone, Session: s.ID, Device: s.Device, Peer: s.Peer.String()}
+}
+
+func (s Session) locate(path string) Location { return Location{Home: s.Home, Path: path} }
+
+// newTransferID makes the name under which the records of one transfer are found.
+func newTransferID() string {
+	var b [8]byte
+	rand.Read(b[:]) // crypto/rand.Read never fails
+	return hex.EncodeToString(b[:])
+}
+
+// logFailure is the error of an operation that cannot be put on record: trying again can help, once somebody has looked.
+type logFailure struct{ cause error }
+
+func (e *logFailure) Error() string   { return "audit log: " + e.cause.Error() }
+func (e *logFailure) Unwrap() error   { return e.cause }
+func (e *logFailure) Temporary() bool { return true }
+
+// note puts r on record without waiting; an error means that nothing may happen any more.
+func (g *Gateway) note(r audit.Record) error {
+	if err := g.log.Note(r); err != nil {
+		return &logFailure{err}
+	}
+	return nil
+}
+
+// record puts r on record and returns when it is durable. It is not given up when ctx ends: what it tells has happened.
+func (g *Gateway) record(ctx context.Context, r audit.Record) error {
+	if err := g.log.Record(context.WithoutCancel(ctx), r); err != nil {
+		return &logFailure{err}
+	}
+	return nil
+}
+
+// interrupted is the reason why ctx ended, or nil while it has not.
+func interrupted(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, ctx.Err()) {
+		return cause
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Limits of names, in bytes. 255 is what the file systems behind SFTP servers allow for one name (NAME_MAX), 4096 what they allow
+// for a path (PATH_MAX); a device learns of them at once instead of after its data are sent.
+const (
+	MaxName = 255
+	MaxPath = 4096
+)
+
+// ReservedPrefix begins the names of temporaries on the far side. Devices neither see nor name such files.
+const ReservedPrefix = ".ftpgw-"
+
+// CheckPath refuses paths that mean different things to different parts of the way, with an error that Is ErrBadName: names that
+// are not UTF-8 or hold control characters (they would forge lines in listings and logs), names too long to be created, and the
+// names of our own temporaries.
+func CheckPath(path string) error {
+	switch {
+	case !strings.HasPrefix(path, "/"):
+		return fmt.Errorf("path %q is not absolute: %w", path, ErrBadName)
+	case len(path) > MaxPath:
+		return fmt.Errorf("path of %d bytes, at most %d: %w", len(path), MaxPath, ErrBadName)
+	case !utf8.ValidString(path):
+		return fmt.Errorf("path %q is not UTF-8: %w", path, ErrBadName)
+	case strings.ContainsFunc(path, unicode.IsControl):
+		return fmt.Errorf("path %q holds a control character: %w", path, ErrBadName)
+	}
+	for name := range strings.SplitSeq(path, "/") {
+		switch {
+		case len(name) > MaxName:
+			return fmt.Errorf("name of %d bytes, at most %d: %w", len(name), MaxName, ErrBadName)
+		case strings.HasPrefix(name, ReservedPrefix):
+			return fmt.Errorf("name %q is reserved: %w", name, ErrBadName)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+
+	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+// UploadRequest is what a device announces before it sends a file.
+type UploadRequest struct {
+	Op     policy.Operation // policy.Upload, or policy.Append to go on behind the end of what is there
+	Path   string           // absolute, clean
+	Offset int64            // of an Upload: keep that many bytes of what is there and go on behind them (RFC 3659, 5: REST)
+	// Declared is the number of bytes that the device said it would send (ALLO), or policy.SizeUnknown.
+	Declared int64
+	Type     string // the representation type that the device asked for, for the record
+}
+
+// Incoming is one upload between the device's first byte and the reply. It is used by one goroutine at a time.
+type Incoming struct {
+	g        *Gateway
+	policy   *policy.Policy // the one in force when the transfer began decides to its end
+	session  Session
+	request  UploadRequest
+	decision policy.Decision
+	remote   Remote
+	id       string
+	base     *Base // of a continued file
+	keep     int64 // bytes of base that are kept
+
+	upload Upload // nil until the first byte or a clean end
+	hash   hash.Hash
+	size   int64 // bytes of the file to be published, those kept included
+	ended  bool
+}
+
+// Receive decides whether the upload may begin, and looks whether it has a chance. It touches nothing on the far side: that is
+// opened with the first byte, so that a data connection which never comes leaves nothing behind. The Incoming it returns must be
+// ended by Commit or Abort.
+func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*Incoming, error) {
+	in := &Incoming{g: g, policy: g.policy.Load(), session: s, request: req, id: newTransferID(), hash: sha256.New()}
+	var err error
+	if in.decision, err = g.decide(in.policy, s, req.Op, req.Path, policy.SizeUnknown); err != nil {
+		return nil, err
+	}
+	if in.remote, err = g.remote(in.decision.Deliver.Conduit); err != nil {
+		return nil, err
+	}
+	if err := in.remote.Available(ctx); err != nil {
+		return nil, err
+	}
+	if req.Op == policy.Append || req.Offset > 0 {
+		if err := in.findBase(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if max := in.decision.MaxSize; max > 0 && req.Declared != policy.SizeUnknown && in.keep+req.Declared > max {
+		return nil, fmt.Errorf("%d bytes were announced, the limit is %d: %w", in.keep+req.Declared, max, ErrTooLarge)
+	}
+	if err := g.note(in.recordOf(audit.TransferBegin, nil)); err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+// findBase looks at the file that is to be continued.
+func (in *Incoming) findBase(ctx context.Context) error {
+	info, err := in.remote.Stat(ctx, in.location())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		in.base = &Base{}
+	case err != nil:
+		return err
+	default:
+		in.base = &Base{Exists: true, Size: info.Size(), ModTime: info.ModTime()}
+	}
+	in.keep = in.request.Offset
+	if in.request.Op == policy.Append {
+		in.keep = in.base.Size
+	}
+	if in.keep > in.base.Size {
+		return fmt.Errorf("asked to go on at byte %d of %d: %w", in.keep, in.base.Size, ErrBadOffset)
+	}
+	return nil
+}
+
+func (in *Incoming) location() Location { return in.session.locate(in.request.Path) }
+
+// Take reads the file from the device until io.EOF and passes it on. It returns the number of bytes taken from src; an error of
+// src is returned as it is.
+func (in *Incoming) Take(ctx context.Context, src io.Reader) (int64, error) {
+	counted := &meteredReader{ctx: ctx, src: src, in: in}
+	first := make([]byte, 512)
+	n, err := counted.Read(first)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return counted.taken, err
+	}
+	if err := in.begin(ctx); err != nil {
+		return counted.taken, err
+	}
+	// Only now do the first bytes count into the digest: those kept of the base stand before them.
+	in.count(first[:n])
+	if _, err := in.upload.Write(first[:n]); err != nil {
+		return counted.taken, err
+	}
+	if err != nil {
+		return counted.taken, nil // a clean end, already
+	}
+	counted.counting = true
+	_, err = in.upload.ReadFrom(counted)
+	return counted.taken, err
+}
+
+// begin opens the far side and carries over what is kept of the base.
+func (in *Incoming) begin(ctx context.Context) error {
+	up, err := in.remote.Begin(ctx, Target{Location: in.location(), Base: in.base})
+	if err != nil {
+		return err
+	}
+	in.upload = up
+	if in.keep == 0 {
+		return nil
+	}
+	old, err := in.remote.Open(ctx, in.location(), 0)
+	if err != nil {
+		return fmt.Errorf("open the file to be continued: %w", err)
+	}
+	defer old.Close()
+	_, err = old.WriteTo(&keeper{in: in, left: in.keep})
+	if errors.Is(err, errKept) {
+		err = nil
+	}
+	if err == nil && in.size != in.keep {
+		err = fmt.Errorf("%d of %d bytes could be carried over: %w", in.size, in.keep, ErrChanged)
+	}
+	return err
+}
+
+func (in *Incoming) count(p []byte) {
+	in.hash.Write(p)
+	in.size += int64(len(p))
+}
+
+// Commit publishes the file and returns nil when it is durable where the rule says it must be, and the record of it is durable,
+// too. When it returns an error the transfer has been aborted, and is on record as such. ctx is checked for the last time just
+// before the file appears under its name.
+func (in *Incoming) Commit(ctx context.Context) error {
+	receipt, err := in.publish(ctx)
+	if err != nil {
+		in.Abort(err)
+		return err
+	}
+	in.ended = true
+	r := in.recordOf(audit.TransferCommitted, nil)
+	r.Receipt = &audit.Receipt{Bytes: receipt.Bytes, Fsynced: receipt.Fsynced, Atomic: receipt.Atomic, Path: receipt.Path}
+	return in.g.record(ctx, r)
+}
+
+func (in *Incoming) publish(ctx context.Context) (Receipt, error) {
+	if in.upload == nil || in.ended {
+		return Receipt{}, errors.New("commit of a transfer that is not open")
+	}
+	if err := interrupted(ctx); err != nil {
+		return Receipt{}, err
+	}
+	if d := in.request.Declared; d != policy.SizeUnknown && in.size-in.keep != d {
+		return Receipt{}, &IncompleteError{Got: in.size - in.keep, Want: d}
+	}
+	if err := in.decideContent(); err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := in.upload.Commit(ctx)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if receipt.Bytes != in.size {
+		// The destination compares too; that both agree is what the 226 rests on.
+		return Receipt{}, fmt.Errorf("the destination published %d bytes, %d were received", receipt.Bytes, in.size)
+	}
+	return receipt, nil
+}
+
+// decideContent asks again, now that everything is known.
+func (in *Incoming) decideContent() error {
+	d, err := in.g.decide(in.policy, in.session, in.request.Op, in.request.Path, in.size)
+	if err != nil {
+		return err
+	}
+	if d.Deliver != in.decision.Deliver {
+		return fmt.Errorf("rule %q delivers to another place than rule %q, which was assumed until the size was known: "+
+			"a size must not choose the conduit", d.Rule, in.decision.Rule)
+	}
+	in.decision = d
+	return nil
+}
+
+// Abort ends the transfer without publishing anything. After Commit it does nothing.
+func (in *Incoming) Abort(cause error) {
+	if in.ended {
+		return
+	}
+	in.ended = true
+	if in.upload != nil {
+		in.upload.Abort(cause)
+	}
+	if err := in.g.note(in.recordOf(audit.TransferAborted, cause)); err != nil {
+		in.g.logger.Error("aborted transfer is not on record", "transfer", in.id, "path", in.request.Path, "cause", cause, "error", err)
+	}
+}
+
+// recordOf is the record of an event of this transfer. The digest is that of the whole file as published, kept bytes included.
+func (in *Incoming) recordOf(e audit.Event, cause error) audit.Record {
+	r := in.session.record(e)
+	r.TransferFields = decisionFields(in.request.Op, in.request.Path, in.decision)
+	r.Transfer, r.Offset, r.Type = in.id, in.keep, in.request.Type
+	if e != audit.TransferBegin {
+		size := in.size
+		r.Bytes = &size
+	}
+	if e == audit.TransferCommitted {
+		r.SHA256 = hex.EncodeToString(in.hash.Sum(nil))
+	}
+	if cause != nil {
+		r.Cause = cause.Error()
+	}
+	return r
+}
+
+// IncompleteError says that a device sent another number of bytes than it had announced.
+type IncompleteError struct{ Got, Want int64 }
+
+func (e *IncompleteError) Error() string {
+	return fmt.Sprintf("%d bytes arrived, %d were announced", e.Got, e.Want)
+}
+
+// Temporary is true: the device still has the file.
+func (e *IncompleteError) Temporary() bool { return true }

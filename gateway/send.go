@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+
+	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+// DownloadRequest is what a device asks for.
+type DownloadRequest struct {
+	Path   string // absolute, clean
+	Offset int64  // the first byte wanted (REST)
+	Type   string // the representation type that the device asked for, for the record
+}
+
+// Outgoing is one download. It is used by one goroutine at a time, and must be ended by Finish or Abort.
+type Outgoing struct {
+	g        *Gateway
+	session  Session
+	request  DownloadRequest
+	decision policy.Decision
+	id       string
+	download Download
+	hash     hash.Hash
+	sent     int64
+	ended    bool
+}
+
+// Send decides whether the file may go to the device, and opens it: what cannot be read is said before a data connection is made.
+func (g *Gateway) Send(ctx context.Context, s Session, req DownloadRequest) (*Outgoing, error) {
+	p := g.policy.Load()
+	d, err := g.decide(p, s, policy.Download, req.Path, policy.SizeUnknown)
+	if err != nil {
+		return nil, err
+	}
+	remote, err := g.remote(d.Deliver.Conduit)
+	if err != nil {
+		return nil, err
+	}
+	dl, err := remote.Open(ctx, s.locate(req.Path), req.Offset)
+	if err != nil {
+		return nil, err
+	}
+	out := &Outgoing{g: g, session: s, request: req, decision: d, id: newTransferID(), download: dl, hash: sha256.New()}
+	if err := out.decideContent(p, dl.Info().Size()); err != nil {
+		return nil, out.closeWith(err)
+	}
+	if err := g.note(out.recordOf(audit.TransferBegin, nil)); err != nil {
+		return nil, out.closeWith(err)
+	}
+	return out, nil
+}
+
+// decideContent asks again where the first answer depended on the size.
+func (out *Outgoing) decideContent(p *policy.Policy, size int64) error {
+	if out.decision.Verdict != policy.Pending {
+		return nil
+	}
+	d, err := out.g.decide(p, out.session, policy.Download, out.request.Path, size)
+	if err != nil {
+		return err
+	}
+	if d.Deliver != out.decision.Deliver {
+		return fmt.Errorf("rule %q fetches from another place than rule %q, which was assumed until the size was known: "+
+			"a size must not choose the conduit", d.Rule, out.decision.Rule)
+	}
+	out.decision = d
+	return nil
+}
+
+func (out *Outgoing) closeWith(err error) error {
+	if cerr := out.download.Close(); cerr != nil {
+		out.g.logger.Warn("close of a refused download", "path", out.request.Path, "error", cerr)
+	}
+	return err
+}
+
+// Size is the number of bytes that WriteTo will bring.
+func (out *Outgoing) Size() int64 { return out.download.Info().Size() - out.request.Offset }
+
+// Bring writes the file to the device. An error of w is returned as it is.
+func (out *Outgoing) Bring(ctx context.Context, w io.Writer) (int64, error) {
+	n, err := out.download.WriteTo(&meteredWriter{ctx: ctx, dst: w, out: out})
+	if err == nil && n != out.Size() {
+		err = fmt.Errorf("%d of %d bytes could be read", n, out.Size())
+	}
+	return n, err
+}
+
+// Finish ends a download all of whose bytes the device's connection has taken. It returns nil when the record of it is durable.
+func (out *Outgoing) Finish(ctx context.Context) error {
+	if out.sent != out.Size() {
+		err := fmt.Errorf("%d of %d bytes were sent", out.sent, out.Size())
+		out.Abort(err)
+		return err
+	}
+	if err := interrupted(ctx); err != nil {
+		out.Abort(err)
+		return err
+	}
+	out.ended = true
+	if err := out.download.Close(); err != nil {
+		out.g.logger.Warn("close of a finished download", "path", out.request.Path, "error", err)
+	}
+	return out.g.record(ctx, out.recordOf(audit.TransferCommitted, nil))
+}
+
+// Abort ends a download that the device did not get whole. After Finish it does nothing.
+func (out *Outgoing) Abort(cause error) {
+	if out.ended {
+		return
+	}
+	out.ended = true
+	_ = out.closeWith(cause)
+	if err := out.g.note(out.recordOf(audit.TransferAborted, cause)); err != nil {
+		out.g.logger.Error("aborted transfer is not on record", "transfer", out.id, "path", out.request.Path, "cause", cause, "error", err)
+	}
+}
+
+// recordOf is the record of an event of this transfer. The digest is that of the bytes sent, from the offset on.
+func (out *Outgoing) recordOf(e audit.Event, cause error) audit.Record {
+	r := out.session.record(e)
+	r.TransferFields = decisionFields(policy.Download, out.request.Path, out.decision)
+	r.Transfer, r.Offset, r.Type = out.id, out.request.Offset, out.request.Type
+	if e != audit.TransferBegin {
+		sent := out.sent
+		r.Bytes = &sent
+	}
+	if e == audit.TransferCommitted {
+		r.SHA256 = hex.EncodeToString(out.hash.Sum(nil))
+	}
+	if cause != nil {
+		r.Cause = cause.Error()
+	}
+	return r
+}
+
+// meteredWriter is the device's end of a download.
+type meteredWriter struct {
+	ctx context.Context
+	dst io.Writer
+	out *Outgoing
+}
+
+func (m *meteredWriter) Write(p []byte) (int, error) {
+	if err := interrupted(m.ctx); err != nil {
+		return 0, err
+	}
+	n, err := m.dst.Write(p)
+	m.out.hash.Write(p[:n])
+	m.out.sent += int64(n)
+	if err != nil {
+		if cause := interrupted(m.ctx); cause != nil {
+			err = cause
+		}
+	}
+	return n, err
+}
