@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package audit remembers what happened: one record per command, decision, transfer and change, as JSON Lines that only grow.
+//
+// # What it promises
+//
+// A Record that was confirmed is on stable storage. Records have sequence numbers from 1 without gaps, across restarts, and times that
+// never go backwards. Nothing is ever dropped: a full queue makes callers wait, and the first failed write ends the log for
+// good (Failed, Err), because a log that goes on after a gap is worse than a gateway that stops. A record whose caller was told of
+// an error may be in the log all the same; one whose caller was told that it is there always is.
+//
+// # Files
+//
+//	lock                  held (flock) by the process that writes
+//	instance              8 characters [a-z0-9], made once: identifies this installation
+//	audit-00000001.jsonl  the records; segments are read in the order of their names, and the last one is written
+//	torn                  only while a torn tail is being recovered
+//
+// # Writing
+//
+// One goroutine takes everything that is queued, writes it in one system call and calls fsync once if a Record waits in it; records
+// that queue up meanwhile are the next batch. Notes are written at once too, so that they survive a crash of this program, and are
+// fsynced with the next batch that needs it, or after at most a second.
+//
+// # Crash table
+//
+//	stopped                            on disk                            what Open does
+//	before the write                   nothing of the batch               continues; nobody was told anything
+//	in the write                       whole lines, then a torn one       keeps the whole lines, cuts the torn one off (below)
+//	after the write, before the fsync  any part of it (power cut),        the same
+//	                                   or all of it (kill)
+//	after the fsync                    the whole batch                    continues after it
+//
+// A torn tail is what stands after the last newline. It was never confirmed. It is recovered in this order:
+//
+//	write it to "torn" durably         stopped after it: the tail is still there, and it is written again
+//	cut it off the segment, fsync      stopped after it: "torn" says what to record; a tail that stands there now is a piece
+//	                                   of the record below and is added to "torn"
+//	append log.recovered, fsync        stopped after it: the same bytes are recorded already, and only "torn" is removed
+//	remove "torn"
+//
+// A last line that is complete but not a record was not left by a crash. Open refuses such a log and names the file and the line.
+//
+// # Strings
+//
+// Devices send bytes, JSON holds Unicode. In every string a byte that is not part of valid UTF-8 is written as the four
+// characters \xNN, and a backslash is doubled so that the two cannot be confused; Read turns both back, so that a Record comes out
+// of the log as it went in. (In the file JSON's own escaping comes on top: a byte 0xff is seen as \\xff, a backslash as \\\\.)
+package audit

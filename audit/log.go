@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+)
+
+// ErrClosed is returned for what is recorded after Close.
+var ErrClosed = errors.New("the audit log is closed")
+
+const (
+	defaultQueue = 4096
+	// noteDelay bounds how long a Note may be without fsync.
+	noteDelay = time.Second
+)
+
+// appender is the segment that is written.
+type appender interface {
+	io.WriteCloser
+	Sync() error
+}
+
+// Log is an audit log open for writing. Its methods may be called by any goroutine.
+type Log struct {
+	// Set by Open.
+	instance string
+	lock     *os.File
+	clock    func() time.Time
+	slots    chan struct{} // one token for each record in the queue
+	wake     chan struct{} // holds a token when the queue may be not empty, or the log is closing
+	failed   chan struct{} // closed when err is set
+	closing  chan struct{} // closed when Close begins
+	done     chan struct{} // closed when the writer has ended
+
+	mu     sync.Mutex
+	queue  []entry
+	last   time.Time // of the youngest entry
+	closed bool
+	err    error
+
+	// Of the writer goroutine.
+	file appender
+	seq  uint64
+	buf  []byte
+
+	closeOnce sync.Once
+	closeErr  error
+}
+
+// entry is a record in the queue.
+type entry struct {
+	at   time.Time
+	body []byte
+	done chan<- error // with room for one; nil for a Note
+}
+
+func start(opts Options, instance string, lock *os.File, file appender, at position) *Log {
+	if opts.Queue == 0 {
+		opts.Queue = defaultQueue
+	}
+	if opts.Clock == nil {
+		opts.Clock = time.Now
+	}
+	l := &Log{
+		instance: instance, lock: lock, clock: opts.Clock,
+		slots:   make(chan struct{}, opts.Queue),
+		wake:    make(chan struct{}, 1),
+		failed:  make(chan struct{}),
+		closing: make(chan struct{}),
+		done:    make(chan struct{}),
+		last:    at.time,
+		file:    file,
+		seq:     at.seq,
+	}
+	go l.write()
+	return l
+}
+
+// Instance identifies this installation: 8 characters [a-z0-9], made once at random and kept with the log.
+func (l *Log) Instance() string { return l.instance }
+
+// Failed is closed after the first error of a write: from then on nothing is accepted. Err says why.
+func (l *Log) Failed() <-chan struct{} { return l.failed }
+
+// Err is the error that ended the log; nil as long as it works.
+func (l *Log) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// Record appends r, with the time and the sequence number that are next, and returns nil when it is on stable storage. It blocks
+// while the queue is full. With an error of ctx r may come into the log all the same, when it was accepted before ctx ended.
+func (l *Log) Record(ctx context.Context, r Record) error {
+	done := make(chan error, 1)
+	if err := l.accept(ctx, r, done); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the audit record: %w", context.Cause(ctx))
+	}
+}
+
+// Note appends r in order like Record, but does not wait until it is on stable storage, which it is within one second or with the
+// next Record, whichever comes first. It blocks while the queue is full. Its error is that of the log, and not about r alone.
+func (l *Log) Note(r Record) error { return l.accept(context.Background(), r, nil) }
+
+func (l *Log) accept(ctx context.Context, r Record, done chan<- error) error {
+	body, err := encodeBody(r)
+	if err != nil {
+		return err
+	}
+	select {
+	case l.slots <- struct{}{}:
+	case <-l.failed:
+		return l.Err()
+	case <-l.closing:
+		return ErrClosed
+	case <-ctx.Done():
+		return fmt.Errorf("wait for room in the audit queue: %w", context.Cause(ctx))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err // the slot stays taken: nobody needs one any more
+	}
+	if l.closed {
+		return ErrClosed
+	}
+	l.last = later(l.last, l.clock())
+	l.queue = append(l.queue, entry{at: l.last, body: body, done: done})
+	l.signal()
+	return nil
+}
+
+// later is now as the log writes it: in UTC, without the monotonic reading, and not before last.
+func later(last, now time.Time) time.Time {
+	now = now.Round(0).UTC()
+	if now.Before(last) {
+		return last
+	}
+	return now
+}
+
+// signal wakes the writer.
+func (l *Log) signal() {
+	select {
+	case l.wake <- struct{}{}:
+	default: // it will look anyway
+	}
+}
+
+// Close writes and fsyncs what was accepted, stops the writer and releases the lock. It returns the error of the log if there is
+// one. Further calls do nothing and return the same.
+func (l *Log) Close() error {
+	l.closeOnce.Do(func() {
+		l.mu.Lock()
+		l.closed = true
+		l.mu.Unlock()
+		close(l.closing)
+		<-l.done
+		l.closeErr = errors.Join(l.Err(), l.file.Close(), l.lock.Close())
+	})
+	return l.closeErr
+}
