@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+
+# What a checkout can do: make help.
+
+SHELL    := /bin/bash
+GO       ?= go
+FUZZTIME ?= 30s
+BENCH    ?= .
+
+# One static binary: no cgo, and nothing of the building machine in it.
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo build cross deps check test bench fuzz clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@echo "  FUZZTIME=$(FUZZTIME) is for each fuzz target, BENCH=$(BENCH) selects benchmarks"
+
+demo: build ## relay sample files through a policy on this machine and show the evidence
+	bin/ftpgw demo
+
+build: ## build bin/ftpgw
+	$(BUILD) -o bin/ftpgw ./cmd/ftpgw
+
+cross: ## build for linux amd64, arm64 and arm v7 into bin/
+	GOOS=linux GOARCH=amd64 $(BUILD) -o bin/ftpgw-linux-amd64 ./cmd/ftpgw
+	GOOS=linux GOARCH=arm64 $(BUILD) -o bin/ftpgw-linux-arm64 ./cmd/ftpgw
+	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o bin/ftpgw-linux-armv7 ./cmd/ftpgw
+
+deps: ## install the servers and clients that the tests use, where missing
+	test/install-deps.sh
+
+check: ## gofmt, go vet, staticcheck
+	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	if [ -n "$$out" ]; then echo "not formatted with gofmt:"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+
+test: deps check cross ## everything: deps, check, cross, and all tests with -race
+	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
+
+bench: ## run the benchmarks, none of the tests
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+fuzz: ## run every fuzz target for FUZZTIME
+	@set -eu; for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+	    echo "== $$package $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	  done; \
+	done
+
+clean: ## remove what the builds made
+	rm -rf bin
