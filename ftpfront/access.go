@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import (
+	"context"
+	"errors"
+	"path"
+	"time"
+
+	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+// maxFailures is how many logins may fail in one session; delayStep is what each adds to the wait before its reply.
+const (
+	maxFailures = 5
+	delayStep   = 500 * time.Millisecond
+)
+
+// user_ takes the name. Whether it exists is not told: every name is asked for a password.
+func (s *session) user_(_ context.Context, x *exchange) reply {
+	s.logout()
+	s.user = x.args
+	return answer(331, "Password required.")
+}
+
+// pass checks the password. A failure does not close the connection: many devices try again on the same one.
+func (s *session) pass(ctx context.Context, x *exchange) reply {
+	if s.user == "" {
+		return answer(503, "Send USER first.")
+	}
+	user := s.user
+	s.user = ""
+	d, err := s.front.login.check(ctx, user, x.args, s.who.Peer.Addr())
+	if err != nil {
+		return s.loginFailed(ctx, user, err)
+	}
+	s.who.Device, s.who.Home = d.Name, d.Home
+	s.log = s.log.With("device", d.Name)
+	r := s.record(audit.LoginOK)
+	r.User = user
+	if err := s.front.log.Record(ctx, r); err != nil {
+		s.logout()
+		return reply{code: 421, text: "Service not available.", cause: err, hangup: true}
+	}
+	s.failures = 0
+	return answer(230, "Logged in.")
+}
+
+// loginFailed puts the failure on record, durably, and makes the device wait longer each time.
+func (s *session) loginFailed(ctx context.Context, user string, cause error) reply {
+	if !errors.Is(cause, errLogin) {
+		return reply{code: 421, text: "Service not available.", cause: cause, hangup: true}
+	}
+	s.failures++
+	r := s.record(audit.LoginFailed)
+	r.User, r.Cause = user, cause.Error()
+	if err := s.front.log.Record(ctx, r); err != nil {
+		return reply{code: 421, text: "Service not available.", cause: err, hangup: true}
+	}
+	wait := time.NewTimer(time.Duration(s.failures) * delayStep)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+		return failure(beforeTransfer, context.Cause(ctx))
+	}
+	if s.failures >= maxFailures {
+		return reply{code: 421, text: "Too many failed logins.", cause: cause, hangup: true}
+	}
+	return answer(530, "Login incorrect.").because(cause)
+}
+
+// acct answers what needs no account (RFC 959, 4.1.1: 202, superfluous at this site).
+func (s *session) acct(context.Context, *exchange) reply {
+	return answer(202, "No account needed.")
+}
+
+// rein takes the session back to where it began. A transfer is never open here: commands wait for it.
+func (s *session) rein(context.Context, *exchange) reply {
+	s.logout()
+	return answer(220, s.zone.Greeting)
+}
+
+func (s *session) quit(context.Context, *exchange) reply {
+	return reply{code: 221, text: "Goodbye.", hangup: true}
+}
+
+// logout forgets the device and all parameters.
+func (s *session) logout() {
+	s.closeEndpoint()
+	s.who.Device, s.who.Home, s.user = "", "", ""
+	s.cwd, s.ascii, s.restart, s.allocated = "/", false, 0, policy.SizeUnknown
+	s.renameFrom, s.epsvOnly, s.facts = "", false, allFacts()
+}
+
+func (s *session) cwd_(ctx context.Context, x *exchange) reply { return s.enter(ctx, s.abs(x.args)) }
+
+func (s *session) cdup(ctx context.Context, _ *exchange) reply { return s.enter(ctx, path.Dir(s.cwd)) }
+
+func (s *session) enter(ctx context.Context, dir string) reply {
+	if err := s.front.gateway.EnterDirectory(ctx, s.who, dir); err != nil {
+		return failure(beforeTransfer, err)
+	}
+	s.cwd = dir
+	return answer(250, "Directory changed.")
+}
+
+// abs is the clean absolute path that an argument means; the root has no parent.
+func (s *session) abs(arg string) string {
+	if path.IsAbs(arg) {
+		return path.Clean(arg)
+	}
+	return path.Join(s.cwd, arg)
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import "context"
+
+// command says how one verb is treated before its own function is reached.
+type command struct {
+	run    func(*session, context.Context, *exchange) reply
+	open   bool // may be used before login
+	arg    need
+	secret bool // the argument is never put on record
+	keeps  bool // does not come between REST and the transfer
+	data   bool // needs a data connection, prepared by PASV or PORT or their like
+}
+
+// need says whether a verb takes an argument.
+type need uint8
+
+const (
+	noArgument need = iota // one that is sent all the same is passed over, as devices send them
+	optional
+	required
+)
+
+// commandTable is every verb that this server knows. RFC 959, 4.1 unless said otherwise.
+func commandTable() map[string]command {
+	table := map[string]command{
+		// Access control
+		"USER": {run: (*session).user_, open: true, arg: required},
+		"PASS": {run: (*session).pass, open: true, arg: optional, secret: true},
+		"ACCT": {run: (*session).acct, arg: optional, secret: true},
+		"REIN": {run: (*session).rein, open: true},
+		"QUIT": {run: (*session).quit, open: true},
+		"CWD":  {run: (*session).cwd_, arg: required},
+		"CDUP": {run: (*session).cdup},
+		"SMNT": {run: absent, arg: optional},
+		// Security (RFC 2228, RFC 4217)
+		"AUTH": {run: absent, open: true, arg: optional, secret: true},
+		"ADAT": {run: absent, open: true, arg: optional, secret: true},
+		"PBSZ": {run: absent, open: true, arg: optional},
+		"PROT": {run: absent, open: true, arg: optional},
+		"CCC":  {run: absent, open: true},
+		"MIC":  {run: absent, open: true, arg: optional, secret: true},
+		"CONF": {run: absent, open: true, arg: optional, secret: true},
+		"ENC":  {run: absent, open: true, arg: optional, secret: true},
+		// Transfer parameters (PORT and PASV also in RFC 2428's extended forms)
+		"PORT": {run: (*session).port, arg: required, keeps: true},
+		"PASV": {run: (*session).pasv, keeps: true},
+		"EPRT": {run: (*session).eprt, arg: required, keeps: true},
+		"EPSV": {run: (*session).epsv, arg: optional, keeps: true},
+		"TYPE": {run: (*session).type_, arg: required, keeps: true},
+		"STRU": {run: (*session).stru, arg: required, keeps: true},
+		"MODE": {run: (*session).mode, arg: required, keeps: true},
+		// Service
+		"RETR": {run: (*session).retr, arg: required, keeps: true, data: true},
+		"STOR": {run: (*session).stor, arg: required, keeps: true, data: true},
+		"STOU": {run: (*session).stou, arg: optional, keeps: true, data: true},
+		"APPE": {run: (*session).appe, arg: required, keeps: true, data: true},
+		"ALLO": {run: (*session).allo, arg: required, keeps: true},
+		"REST": {run: (*session).rest_, arg: required, keeps: true},
+		"RNFR": {run: (*session).rnfr, arg: required},
+		"RNTO": {run: (*session).rnto, arg: required},
+		"ABOR": {run: (*session).abor},
+		"DELE": {run: (*session).dele, arg: required},
+		"RMD":  {run: (*session).rmd, arg: required},
+		"MKD":  {run: (*session).mkd, arg: required},
+		"PWD":  {run: (*session).pwd},
+		"LIST": {run: (*session).list, arg: optional, data: true},
+		"NLST": {run: (*session).nlst, arg: optional, data: true},
+		"SITE": {run: (*session).site, arg: required},
+		"SYST": {run: (*session).syst, open: true},
+		"STAT": {run: (*session).stat, open: true, arg: optional},
+		"HELP": {run: (*session).help, open: true, arg: optional},
+		"NOOP": {run: (*session).noop, open: true, keeps: true},
+		// Extensions (RFC 2389, RFC 3659, draft-somers-ftp-mfxx-04)
+		"FEAT": {run: (*session).feat, open: true},
+		"OPTS": {run: (*session).opts, open: true, arg: required},
+		"SIZE": {run: (*session).size, arg: required, keeps: true},
+		"MDTM": {run: (*session).mdtm, arg: required, keeps: true},
+		"MFMT": {run: (*session).mfmt, arg: required},
+		"MLST": {run: (*session).mlst, arg: optional},
+		"MLSD": {run: (*session).mlsd, arg: optional, data: true},
+		"CLNT": {run: (*session).clnt, open: true, arg: optional},
+		"LANG": {run: (*session).lang, open: true, arg: optional},
+		"HOST": {run: absent, open: true, arg: optional},
+	}
+	// RFC 775's forms, which old devices still use.
+	for x, verb := range map[string]string{"XCWD": "CWD", "XCUP": "CDUP", "XMKD": "MKD", "XRMD": "RMD", "XPWD": "PWD"} {
+		table[x] = table[verb]
+	}
+	return table
+}
+
+// absent answers verbs that the RFCs define and this server does not offer.
+func absent(*session, context.Context, *exchange) reply {
+	return answer(502, "Command not implemented.")
+}

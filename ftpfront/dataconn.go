@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// endpoint is where the next data connection will come from or go to.
+type endpoint interface {
+	// open makes the one data connection. It ends when ctx does.
+	open(ctx context.Context) (net.Conn, error)
+	// Close gives up what open has not used. It may be called more than once.
+	Close() error
+}
+
+// passive waits for the device (PASV, EPSV).
+type passive struct {
+	listener *net.TCPListener
+	peer     netip.Addr // only this address may connect
+	timeout  time.Duration
+	stall    time.Duration
+	release  func() // gives the port back to the zone
+	once     sync.Once
+	logger   *slog.Logger
+}
+
+// open accepts the device's connection. A connection from another address is closed and the wait goes on: a stranger can neither
+// steal the transfer nor end it (RFC 2577, 4).
+func (p *passive) open(ctx context.Context) (net.Conn, error) {
+	defer context.AfterFunc(ctx, func() { _ = p.listener.SetDeadline(time.Unix(1, 0)) })()
+	if err := p.listener.SetDeadline(time.Now().Add(p.timeout)); err != nil {
+		return nil, fmt.Errorf("wait for the data connection: %w", err)
+	}
+	for {
+		if ctx.Err() != nil { // it may have ended before the deadline above was set
+			return nil, context.Cause(ctx)
+		}
+		conn, err := p.listener.AcceptTCP()
+		if err != nil {
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return nil, fmt.Errorf("wait for the data connection: %w", err)
+		}
+		from := conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
+		if from == p.peer {
+			if err := p.Close(); err != nil {
+				p.logger.Warn("close of a passive listener", "error", err)
+			}
+			return newDataConn(ctx, conn, p.stall), nil
+		}
+		p.logger.Warn("data connection from a stranger refused", "stranger", from, "port", p.listener.Addr())
+		if err := conn.Close(); err != nil {
+			p.logger.Debug("close of a stranger's data connection", "error", err)
+		}
+	}
+}
+
+// Close frees the port.
+func (p *passive) Close() (err error) {
+	p.once.Do(func() {
+		err = p.listener.Close()
+		p.release()
+	})
+	return err
+}
+
+// active connects to the device (PORT, EPRT).
+type active struct {
+	to      netip.AddrPort
+	from    netip.AddrPort // the control connection's local address; port 0 is any
+	timeout time.Duration
+	stall   time.Duration
+}
+
+// open connects. RFC 959, 3.2 has active data connections come from the port below the control port; where that one cannot be
+// had (it takes a privilege, and each device port can be reached from it only once at a time) another is used.
+func (a *active) open(ctx context.Context) (net.Conn, error) {
+	ctx2, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(a.from), Control: reuseAddress}
+	conn, err := d.DialContext(ctx2, "tcp", a.to.String())
+	if err != nil && a.from.Port() != 0 && isAddressTrouble(err) {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.from.Addr(), 0))
+		conn, err = d.DialContext(ctx2, "tcp", a.to.String())
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return nil, fmt.Errorf("connect to %s: %w", a.to, err)
+	}
+	return newDataConn(ctx, conn.(*net.TCPConn), a.stall), nil
+}
+
+func (a *active) Close() error { return nil }
+
+// errStalled says that a data connection made no progress for as long as the zone allows.
+var errStalled = errors.New("no progress")
+
+// dataError is an error of an open data connection, as against one of what is behind the gateway.
+type dataError struct{ cause error }
+
+func (e *dataError) Error() string { return "data connection: " + e.cause.Error() }
+func (e *dataError) Unwrap() error { return e.cause }
+
+// dataConn is an open data connection. It times out by progress, not by total time: a slow device may take hours. It has none of
+// *net.TCPConn's copying methods, so that the library's io.Copy must ask the file.
+type dataConn struct {
+	conn     *net.TCPConn
+	stall    time.Duration
+	deadline time.Time // the one that is set
+	ended    atomic.Bool
+	stop     func() bool
+}
+
+// newDataConn ties a connection to ctx: when that ends the connection is reset.
+func newDataConn(ctx context.Context, conn *net.TCPConn, stall time.Duration) *dataConn {
+	d := &dataConn{conn: conn, stall: stall}
+	d.stop = context.AfterFunc(ctx, d.reset)
+	return d
+}
+
+// reset ends the connection with RST instead of FIN: a device must not take a broken transfer for a whole one.
+func (d *dataConn) reset() {
+	if d.ended.CompareAndSwap(false, true) {
+		_ = d.conn.SetLinger(0)
+		_ = d.conn.Close()
+	}
+}
+
+// extend moves the deadline when a good part of the old one has passed: setting it for every read would cost more than it tells.
+func (d *dataConn) extend() error {
+	now := time.Now()
+	if d.deadline.Sub(now) > d.stall*3/4 {
+		return nil
+	}
+	d.deadline = now.Add(d.stall)
+	return d.conn.SetDeadline(d.deadline)
+}
+
+func (d *dataConn) Read(p []byte) (int, error) {
+	if err := d.extend(); err != nil {
+		return 0, d.explain(err)
+	}
+	n, err := d.conn.Read(p)
+	return n, d.explain(err)
+}
+
+func (d *dataConn) Write(p []byte) (int, error) {
+	// A large write makes progress in pieces that only the kernel sees; handing it over in pieces shows them.
+	const piece = 64 << 10
+	written := 0
+	for {
+		if err := d.extend(); err != nil {
+			return written, d.explain(err)
+		}
+		n, err := d.conn.Write(p[written:min(written+piece, len(p))])
+		written += n
+		if err != nil || written == len(p) {
+			return written, d.explain(err)
+		}
+	}
+}
+
+// explain marks what went wrong on this connection; its orderly end stays io.EOF.
+func (d *dataConn) explain(err error) error {
+	var ne net.Error
+	switch {
+	case err == nil || err == io.EOF:
+		return err
+	case errors.As(err, &ne) && ne.Timeout():
+		return &dataError{fmt.Errorf("%w for %s", errStalled, d.stall)}
+	default:
+		return &dataError{err}
+	}
+}
+
+// Close ends the connection in order.
+func (d *dataConn) Close() error {
+	d.stop()
+	if !d.ended.CompareAndSwap(false, true) {
+		return nil
+	}
+	return d.conn.Close()
+}
+
+func (d *dataConn) LocalAddr() net.Addr                { return d.conn.LocalAddr() }
+func (d *dataConn) RemoteAddr() net.Addr               { return d.conn.RemoteAddr() }
+func (d *dataConn) SetDeadline(t time.Time) error      { return d.conn.SetDeadline(t) }
+func (d *dataConn) SetReadDeadline(t time.Time) error  { return d.conn.SetReadDeadline(t) }
+func (d *dataConn) SetWriteDeadline(t time.Time) error { return d.conn.SetWriteDeadline(t) }

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ftpgw/ftpgw/audit"
+)
+
+// exchange is one command and its replies.
+type exchange struct {
+	session     *session
+	verb        string // upper case
+	args        string // as sent
+	begin       time.Time
+	preliminary []string
+}
+
+// masked stands for an argument that is a secret.
+const masked = "****"
+
+// parse splits a command line (RFC 959, 5.3.1: the verb in any case, one space, the argument up to the end).
+func (s *session) parse(line string) *exchange {
+	verb, args, _ := strings.Cut(line, " ")
+	return &exchange{session: s, verb: strings.ToUpper(verb), args: args, begin: time.Now()}
+}
+
+// announce sends a preliminary reply (1yz).
+func (x *exchange) announce(r reply) error {
+	x.preliminary = append(x.preliminary, fmt.Sprintf("%03d %s", r.code, r.summary()))
+	return x.session.write(r)
+}
+
+// finish puts the exchange on record and sends the final reply: the device sees none that the log does not have.
+func (x *exchange) finish(r reply) error {
+	rec := x.session.record(audit.Command)
+	rec.CommandFields = &audit.CommandFields{
+		Verb: x.verb, Args: x.recordableArgs(), Code: r.code, Text: r.summary(),
+		Preliminary: x.preliminary, Duration: time.Since(x.begin).Microseconds(),
+	}
+	if r.cause != nil {
+		rec.Cause = r.cause.Error()
+		x.session.log.Info("command refused", "verb", x.verb, "code", r.code, "cause", r.cause)
+	}
+	if err := x.session.front.log.Note(rec); err != nil {
+		x.session.log.Error("audit log failed, session ends", "error", err)
+		r = reply{code: 421, text: "Service not available.", hangup: true}
+	}
+	if err := x.session.write(r); err != nil {
+		return err
+	}
+	if r.hangup {
+		return errHungUp
+	}
+	return nil
+}
+
+// recordableArgs masks what must be on no record: passwords and accounts, and, since a device out of step may send its password
+// where a verb belongs, the whole of a line that is no known command.
+func (x *exchange) recordableArgs() string {
+	switch cmd, known := x.session.front.commands[x.verb]; {
+	case x.args == "":
+		return ""
+	case !known, cmd.secret:
+		return masked
+	default:
+		return x.args
+	}
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+)
+
+func (s *session) syst(context.Context, *exchange) reply { return answer(215, "UNIX Type: L8") }
+func (s *session) noop(context.Context, *exchange) reply { return answer(200, "OK.") }
+func (s *session) clnt(context.Context, *exchange) reply { return answer(200, "Noted.") }
+
+// lang has no language but the one that RFC 959's texts are written in (RFC 2640, 4.1).
+func (s *session) lang(_ context.Context, x *exchange) reply {
+	if x.args == "" {
+		return answer(200, "Language is the default.")
+	}
+	return answer(504, "Language not supported.")
+}
+
+// feat lists what goes beyond RFC 959 (RFC 2389, 3).
+func (s *session) feat(context.Context, *exchange) reply {
+	return reply{code: 211, text: "End", lines: []string{
+		"Features:", "EPRT", "EPSV", "MDTM", "MFMT", s.mlstFeature(), "REST STREAM", "SIZE", "TVFS", "UTF8",
+	}}
+}
+
+// mlstFeature names the facts, with a star on those that are shown (RFC 3659, 7.8).
+func (s *session) mlstFeature() string {
+	var b strings.Builder
+	b.WriteString("MLST ")
+	for _, fact := range allFacts() {
+		b.WriteString(fact)
+		if slices.Contains(s.facts, fact) {
+			b.WriteByte('*')
+		}
+		b.WriteByte(';')
+	}
+	return b.String()
+}
+
+// opts sets options of UTF8, which is always on, and MLST (RFC 2389, 4; RFC 3659, 7.9).
+func (s *session) opts(_ context.Context, x *exchange) reply {
+	of, args, _ := strings.Cut(x.args, " ")
+	switch strings.ToUpper(of) {
+	case "UTF8", "UTF-8":
+		if args == "" || strings.EqualFold(args, "ON") {
+			return answer(200, "UTF8 is always on.")
+		}
+		return answer(504, "UTF8 cannot be turned off.")
+	case "MLST":
+		wanted := strings.Split(strings.ToLower(args), ";")
+		s.facts = slices.DeleteFunc(allFacts(), func(fact string) bool { return !slices.Contains(wanted, fact) })
+		shown := ""
+		for _, fact := range s.facts {
+			shown += fact + ";"
+		}
+		return answer(200, strings.TrimRight("MLST OPTS "+shown, " "))
+	}
+	return answer(501, "Option not understood.")
+}
+
+// help lists the commands, or tells whether one is known (RFC 959, 4.1.3).
+func (s *session) help(_ context.Context, x *exchange) reply {
+	if verb := strings.ToUpper(strings.TrimSpace(x.args)); verb != "" {
+		if _, ok := s.front.commands[verb]; !ok {
+			return answer(502, "Unknown command.")
+		}
+		return answer(214, verb+" is a command of this server.")
+	}
+	r := reply{code: 214, lines: []string{"Commands:"}, text: "End"}
+	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(s.front.commands)), 10) {
+		r.lines = append(r.lines, strings.Join(chunk, " "))
+	}
+	return r
+}

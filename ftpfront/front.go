@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+// Zone is where devices speak FTP.
+type Zone struct {
+	Name           string
+	Listen         netip.AddrPort
+	PassivePorts   PortRange
+	PassiveAddress netip.Addr // shown in the reply to PASV, where it is not the control connection's own
+	IdleTimeout    time.Duration
+	LoginTimeout   time.Duration // to the first command line and between lines, before login
+	DataTimeout    time.Duration // for a data connection to be opened
+	StallTimeout   time.Duration // for a data connection without progress
+	Greeting       string
+}
+
+// Options is what a Front is made of.
+type Options struct {
+	Zones   []Zone
+	Devices []Device
+	Gateway *gateway.Gateway
+	Log     gateway.Recorder
+	Logger  *slog.Logger
+	Now     func() time.Time
+}
+
+// Front is the FTP server: one listener for each zone, one session for each control connection.
+type Front struct {
+	zones    []*zone
+	gateway  *gateway.Gateway
+	log      gateway.Recorder
+	logger   *slog.Logger
+	login    *login
+	commands map[string]command
+	now      func() time.Time
+
+	mu       sync.Mutex
+	draining bool
+	sessions map[*session]struct{}
+	running  sync.WaitGroup // the sessions
+}
+
+// zone is a Zone at work.
+type zone struct {
+	Zone
+	listener net.Listener
+	ports    *ports
+}
+
+// dataPort is the source port of active data connections: the one below the control port where that is the standard one (RFC 959,
+// 3.2), else any.
+func (z *zone) dataPort() uint16 {
+	if z.Listen.Port() == 21 {
+		return 20
+	}
+	return 0
+}
+
+// New makes a Front.
+func New(o Options) *Front {
+	f := &Front{
+		gateway: o.Gateway, log: o.Log, logger: o.Logger, login: newLogin(o.Devices), commands: commandTable(), now: o.Now,
+		sessions: make(map[*session]struct{}),
+	}
+	for _, z := range o.Zones {
+		f.zones = append(f.zones, &zone{Zone: z, ports: newPorts(z.PassivePorts)})
+	}
+	return f
+}
+
+// Listen opens the listeners of all zones, or none.
+func (f *Front) Listen(ctx context.Context) error {
+	var lc net.ListenConfig
+	for _, z := range f.zones {
+		l, err := lc.Listen(ctx, "tcp", z.Listen.String())
+		if err != nil {
+			return errors.Join(fmt.Errorf("zone %q: %w", z.Name, err), f.closeListeners())
+		}
+		z.listener = l
+	}
+	return nil
+}
+
+// Addresses are those at which the zones listen, in the order of the configuration.
+func (f *Front) Addresses() []net.Addr {
+	var addrs []net.Addr
+	for _, z := range f.zones {
+		addrs = append(addrs, z.listener.Addr())
+	}
+	return addrs
+}
+
+func (f *Front) closeListeners() (err error) {
+	for _, z := range f.zones {
+		if z.listener != nil {
+			err = errors.Join(err, z.listener.Close())
+		}
+	}
+	return err
+}
+
+// Serve accepts devices until ctx ends. Then it accepts no more, lets idle sessions go, and gives those that are in the middle of
+// a command the grace to finish it; what is not finished then is aborted. It returns when no session is left.
+func (f *Front) Serve(ctx context.Context, grace time.Duration) error {
+	life, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	var accepting sync.WaitGroup
+	for _, z := range f.zones {
+		accepting.Go(func() { f.accept(life, z) })
+	}
+	<-ctx.Done()
+	err := f.closeListeners()
+	accepting.Wait()
+	f.drain()
+	timer := time.AfterFunc(grace, func() {
+		f.logger.Warn("grace is over, running transfers are aborted", "grace", grace)
+		cut(errShutdown)
+	})
+	defer timer.Stop()
+	f.running.Wait()
+	return err
+}
+
+// accept takes connections until the listener is closed.
+func (f *Front) accept(ctx context.Context, z *zone) {
+	for {
+		conn, err := z.listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil: // out of descriptors, or the like: what is there goes on, and a moment later it may be over
+			f.logger.Error("accept a device", "zone", z.Name, "error", err)
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
+		f.running.Add(1)
+		go func() {
+			defer f.running.Done()
+			f.handle(ctx, z, conn.(*net.TCPConn))
+		}()
+	}
+}
+
+// handle runs one session.
+func (f *Front) handle(ctx context.Context, z *zone, conn *net.TCPConn) {
+	s, err := f.newSession(z, conn)
+	if err != nil {
+		f.logger.Warn("device lost at once", "zone", z.Name, "error", errors.Join(err, conn.Close()))
+		return
+	}
+	// When the grace is over the replies that are still to be sent get a moment, and no more.
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(time.Second)) })()
+	f.mu.Lock()
+	f.sessions[s] = struct{}{}
+	if f.draining {
+		s.drain()
+	}
+	f.mu.Unlock()
+	s.end(s.serve(ctx))
+	f.mu.Lock()
+	delete(f.sessions, s)
+	f.mu.Unlock()
+}
+
+func (f *Front) newSession(z *zone, conn *net.TCPConn) (*session, error) {
+	if err := inlineUrgentData(conn); err != nil {
+		return nil, err
+	}
+	peer := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+	local := conn.LocalAddr().(*net.TCPAddr).AddrPort()
+	s := &session{
+		front: f, zone: z, conn: conn, lines: newLineReader(conn), local: local.Addr().Unmap(),
+		who: gateway.Session{ID: newID(), Zone: z.Name, Peer: netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())},
+		cwd: "/", allocated: policy.SizeUnknown, facts: allFacts(),
+	}
+	s.log = f.logger.With("session", s.who.ID, "zone", z.Name, "peer", s.who.Peer)
+	return s, nil
+}
+
+// drain ends every session that is idle, and each other when it becomes so.
+func (f *Front) drain() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.draining = true
+	for s := range f.sessions {
+		s.drain()
+	}
+}
+
+// newID is a name for a session, unique among all of them.
+func newID() string {
+	var b [6]byte
+	rand.Read(b[:]) // crypto/rand.Read never fails
+	return hex.EncodeToString(b[:])
+}
+
+// inlineUrgentData keeps the urgent byte of a telnet Synch in its place in the stream (RFC 959, 4.1.3: ABOR comes behind one).
+func inlineUrgentData(conn *net.TCPConn) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("set up a control connection: %w", err)
+	}
+	var serr error
+	err = raw.Control(func(fd uintptr) { serr = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_OOBINLINE, 1) })
+	return errors.Join(err, serr)
+}

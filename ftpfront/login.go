@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"runtime"
+	"slices"
+
+	"github.com/ftpgw/ftpgw/internal/credential"
+)
+
+// Device is an identity that may log in.
+type Device struct {
+	Name         string // the label: who it is in the policy and on record
+	User         string // what it sends with USER
+	PasswordHash string // bcrypt
+	From         []netip.Prefix
+	Home         string // below the conduit's root
+}
+
+// errLogin is every reason why a login is refused; the device learns only that it is.
+var errLogin = errors.New("login refused")
+
+// login knows the devices and checks their passwords.
+type login struct {
+	devices map[string][]Device // by user
+	decoy   string              // the hash that is checked where there is no device, so that both take the same time
+	slots   chan struct{}       // bcrypt is dear on purpose: no more checks at a time than there are processors
+}
+
+func newLogin(devices []Device) *login {
+	l := &login{devices: make(map[string][]Device), slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	for _, d := range devices {
+		l.devices[d.User] = append(l.devices[d.User], d)
+		l.decoy = d.PasswordHash
+	}
+	return l
+}
+
+// check finds the device of this user at this address whose password this is. Its error Is errLogin, or says that ctx ended.
+func (l *login) check(ctx context.Context, user, password string, peer netip.Addr) (Device, error) {
+	select {
+	case l.slots <- struct{}{}:
+		defer func() { <-l.slots }()
+	case <-ctx.Done():
+		return Device{}, context.Cause(ctx)
+	}
+	d, err := l.find(user, peer)
+	hash := d.PasswordHash
+	if err != nil {
+		hash = l.decoy
+	}
+	right := credential.Verify(hash, []byte(password))
+	switch {
+	case err != nil:
+		return Device{}, err
+	case !right:
+		return Device{}, fmt.Errorf("%w: wrong password", errLogin)
+	}
+	return d, nil
+}
+
+func (l *login) find(user string, peer netip.Addr) (Device, error) {
+	candidates, ok := l.devices[user]
+	if !ok {
+		return Device{}, fmt.Errorf("%w: no such user", errLogin)
+	}
+	for _, d := range candidates {
+		if len(d.From) == 0 || slices.ContainsFunc(d.From, func(p netip.Prefix) bool { return p.Contains(peer) }) {
+			return d, nil
+		}
+	}
+	return Device{}, fmt.Errorf("%w: user not allowed from %s", errLogin, peer)
+}

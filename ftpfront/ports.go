@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+)
+
+// PortRange is a range of TCP ports, both ends included.
+type PortRange struct{ First, Last uint16 }
+
+// ports hands out the passive ports of one zone, in turn, so that a port rests as long as possible before it is used again.
+type ports struct {
+	PortRange
+	mu   sync.Mutex
+	next int // offset from First
+	used map[uint16]bool
+}
+
+func newPorts(r PortRange) *ports { return &ports{PortRange: r, used: make(map[uint16]bool)} }
+
+// errNoPort says that every passive port of the zone is taken.
+var errNoPort = errors.New("no passive port is free")
+
+// listen opens the next free port at addr. release gives it back after the listener is closed.
+func (p *ports) listen(addr netip.Addr) (l *net.TCPListener, release func(), err error) {
+	for range int(p.Last) - int(p.First) + 1 {
+		port, ok := p.take()
+		if !ok {
+			break
+		}
+		l, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, port)))
+		if err == nil {
+			return l, func() { p.release(port) }, nil
+		}
+		p.release(port)
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, nil, fmt.Errorf("open a passive port: %w", err)
+		}
+	}
+	return nil, nil, fmt.Errorf("ports %d-%d: %w", p.First, p.Last, errNoPort)
+}
+
+func (p *ports) take() (uint16, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	size := int(p.Last) - int(p.First) + 1
+	for range size {
+		port := p.First + uint16(p.next)
+		p.next = (p.next + 1) % size
+		if !p.used[port] {
+			p.used[port] = true
+			return port, true
+		}
+	}
+	return 0, false
+}
+
+func (p *ports) release(port uint16) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.used, port)
+}
+
+// reuseAddress lets the fixed source port of active data connections be used for several devices at a time.
+func reuseAddress(_, _ string, c syscall.RawConn) error {
+	var serr error
+	err := c.Control(func(fd uintptr) { serr = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1) })
+	return errors.Join(err, serr)
+}
+
+// isAddressTrouble reports whether a connection failed for its own source address, not for the device.
+func isAddressTrouble(err error) bool {
+	return errors.Is(err, syscall.EACCES) || errors.Is(err, syscall.EADDRINUSE) || errors.Is(err, syscall.EADDRNOTAVAIL)
+}

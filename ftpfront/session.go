@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/gateway"
+)
+
+// session is one control connection. All its state belongs to the goroutine of serve, except where said otherwise.
+type session struct {
+	front *Front
+	zone  *zone
+	conn  net.Conn
+	log   *slog.Logger
+	who   gateway.Session // Device and Home are empty until login
+	local netip.Addr      // our end of the control connection
+
+	lines   *lineReader
+	pending chan lineResult // a read that is under way in a goroutine of its own, or nil
+	queue   []string        // lines that arrived during a transfer
+	aborts  []*exchange     // ABORs that wait for the reply of the transfer they end
+
+	user     string // of the last USER
+	failures int    // logins that failed in this session
+
+	cwd        string
+	ascii      bool
+	restart    int64 // of REST
+	allocated  int64 // of ALLO, or policy.SizeUnknown
+	renameFrom string
+	endpoint   endpoint // of the next transfer, or nil
+	epsvOnly   bool     // EPSV ALL was sent
+	facts      []string // of MLST and MLSD
+
+	writing sync.Mutex // held while a reply is written: the data transfer process announces the 150
+
+	turn struct { // between serve and drain
+		sync.Mutex
+		idle     bool
+		draining bool
+	}
+}
+
+type lineResult struct {
+	line string
+	err  error
+}
+
+// errHungUp ends a session after a reply that says so.
+var errHungUp = errors.New("the reply closed the connection")
+
+// writeTimeout is how long a device may take to accept a reply.
+const writeTimeout = 30 * time.Second
+
+// maxQueue bounds the commands that a device may send ahead during a transfer.
+const maxQueue = 16
+
+// serve runs the session to its end and returns why it ended.
+func (s *session) serve(ctx context.Context) (cause error) {
+	defer func() {
+		if p := recover(); p != nil {
+			cause = fmt.Errorf("panic: %v", p)
+			s.log.Error("session ended by a panic", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
+	if err := s.front.log.Note(s.record(audit.SessionOpen)); err != nil {
+		return errors.Join(err, s.write(reply{code: 421, text: "Service not available."}))
+	}
+	if err := s.write(answer(220, s.zone.Greeting)); err != nil {
+		return err
+	}
+	for {
+		line, err := s.next()
+		if err == nil {
+			err = s.execute(ctx, s.parse(line))
+		} else {
+			err = s.badLine(err)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// badLine answers a line that is none. It returns the error where no further line can come.
+func (s *session) badLine(err error) error {
+	x := &exchange{session: s, begin: time.Now()}
+	switch {
+	case errors.Is(err, errLineTooLong):
+		return x.finish(answer(500, "Command line too long.").because(err))
+	case errors.Is(err, errControlCharacter):
+		return x.finish(answer(501, "Invalid character in command.").because(err))
+	case errors.Is(err, errIdle):
+		return errors.Join(err, x.finish(answer(421, "Idle for too long, closing control connection.").because(err)))
+	case errors.Is(err, errShutdown):
+		return errors.Join(err, x.finish(answer(421, "Service is shutting down.").because(err)))
+	}
+	return err
+}
+
+// execute carries out one command and sends its final reply.
+func (s *session) execute(ctx context.Context, x *exchange) error {
+	cmd, known := s.front.commands[x.verb]
+	from := s.renameFrom
+	s.renameFrom = "" // RNTO must follow its RNFR at once (RFC 959, 4.1.3)
+	if !cmd.keeps {
+		s.restart = 0
+	}
+	switch {
+	case !known:
+		return x.finish(answer(500, "Unknown command."))
+	case !cmd.open && s.who.Device == "":
+		return x.finish(answer(530, "Please log in with USER and PASS."))
+	case cmd.arg == required && x.args == "":
+		return x.finish(answer(501, "Argument missing."))
+	case cmd.data && s.endpoint == nil: // there is no default data port: nobody uses it, and it would be one to attack
+		s.takeParameters()
+		return x.finish(answer(425, "Use PASV or PORT first."))
+	}
+	if x.verb == "RNTO" {
+		s.renameFrom = from
+	}
+	if err := x.finish(cmd.run(s, ctx, x)); err != nil {
+		return err
+	}
+	return s.finishAborts()
+}
+
+// finishAborts answers the ABORs that came during the transfer whose reply has just been sent (RFC 959, 4.1.3: 426, then 226).
+func (s *session) finishAborts() error {
+	aborts := s.aborts
+	s.aborts = nil
+	for _, x := range aborts {
+		if err := x.finish(answer(226, "Abort successful.")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next returns the next command line, waiting for it no longer than the zone allows.
+func (s *session) next() (string, error) {
+	if len(s.queue) > 0 {
+		line := s.queue[0]
+		s.queue = s.queue[1:]
+		return line, nil
+	}
+	if err := s.beginIdle(); err != nil {
+		return "", err
+	}
+	var res lineResult
+	if s.pending != nil {
+		res = <-s.pending
+		s.pending = nil
+	} else {
+		res.line, res.err = s.lines.read()
+	}
+	return res.line, s.endIdle(res.err)
+}
+
+// beginIdle sets the idle deadline, or reports that the gateway drains.
+func (s *session) beginIdle() error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if s.turn.draining {
+		return errShutdown
+	}
+	s.turn.idle = true
+	limit := s.zone.IdleTimeout
+	if s.who.Device == "" {
+		limit = s.zone.LoginTimeout
+	}
+	return s.conn.SetReadDeadline(time.Now().Add(limit))
+}
+
+// endIdle lifts the deadline and says why a read ended.
+func (s *session) endIdle(err error) error {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.turn.idle = false
+	var ne net.Error
+	if errors.As(err, &ne) && ne.Timeout() {
+		if s.turn.draining {
+			return errShutdown
+		}
+		return errIdle
+	}
+	if err == nil {
+		err = s.conn.SetReadDeadline(time.Time{})
+	}
+	return err
+}
+
+// drain ends the session as soon as no command is being carried out. It is called from outside.
+func (s *session) drain() {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.turn.draining = true
+	if s.turn.idle {
+		if err := s.conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
+			s.log.Debug("wake an idle session", "error", err)
+		}
+	}
+}
+
+// watch has the next line read while a transfer runs.
+func (s *session) watch() <-chan lineResult {
+	if s.pending == nil && len(s.queue) < maxQueue {
+		pending := make(chan lineResult, 1)
+		s.pending = pending
+		go func() { // ends with the line, or when the connection is closed; end waits for it
+			line, err := s.lines.read()
+			pending <- lineResult{line, err}
+		}()
+	}
+	return s.pending
+}
+
+// end releases what the session holds and puts its end on record.
+func (s *session) end(cause error) {
+	s.closeEndpoint()
+	if err := s.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		s.log.Debug("close of the control connection", "error", err)
+	}
+	if s.pending != nil {
+		<-s.pending
+	}
+	r := s.record(audit.SessionClose)
+	if cause != nil && !errors.Is(cause, errHungUp) && !errors.Is(cause, io.EOF) {
+		r.Cause = cause.Error()
+	}
+	if err := s.front.log.Note(r); err != nil {
+		s.log.Error("end of session is not on record", "error", err)
+	}
+	s.log.Debug("session ended", "cause", cause)
+}
+
+// write sends a reply. It may be called by the data transfer process while serve waits for it.
+func (s *session) write(r reply) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return fmt.Errorf("send a reply: %w", err)
+	}
+	if _, err := io.WriteString(s.conn, r.String()); err != nil {
+		return fmt.Errorf("send a reply: %w", err)
+	}
+	return nil
+}
+
+// record is the beginning of every record about this session.
+func (s *session) record(e audit.Event) audit.Record {
+	return audit.Record{Event: e, Zone: s.who.Zone, Session: s.who.ID, Device: s.who.Device, Peer: s.who.Peer.String()}
+}

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	ftpserver "github.com/fclairamb/ftpserverlib"
+
+	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+func (s *session) stor(ctx context.Context, x *exchange) reply {
+	return s.receive(ctx, x, policy.Upload, s.abs(x.args), "Ready to receive.")
+}
+
+func (s *session) appe(ctx context.Context, x *exchange) reply {
+	s.restart = 0 // APPE goes on behind the end, wherever that is
+	return s.receive(ctx, x, policy.Append, s.abs(x.args), "Ready to receive.")
+}
+
+// stou stores under a name of our choice, which the 150 tells in the form of RFC 1123, 4.1.2.9.
+func (s *session) stou(ctx context.Context, x *exchange) reply {
+	stem := "file"
+	if x.args != "" {
+		stem = x.args
+	}
+	name := s.abs(stem + "." + newID())
+	return s.receive(ctx, x, policy.Upload, name, "FILE: "+name)
+}
+
+// receive brings one file from the device to where the policy says.
+func (s *session) receive(ctx context.Context, x *exchange, op policy.Operation, name, announcement string) reply {
+	restart, allocated := s.takeParameters()
+	in, err := s.front.gateway.Receive(ctx, s.who, gateway.UploadRequest{
+		Op: op, Path: name, Offset: restart, Declared: allocated, Type: s.typeName(),
+	})
+	if err != nil {
+		return failure(beforeTransfer, err)
+	}
+	return s.transfer(ctx, x, fromDevice, &uploadFile{in: in}, announcement)
+}
+
+// retr brings one file to the device.
+func (s *session) retr(ctx context.Context, x *exchange) reply {
+	restart, _ := s.takeParameters()
+	out, err := s.front.gateway.Send(ctx, s.who, gateway.DownloadRequest{Path: s.abs(x.args), Offset: restart, Type: s.typeName()})
+	if err != nil {
+		return failure(beforeTransfer, err)
+	}
+	return s.transfer(ctx, x, toDevice, &downloadFile{out: out}, fmt.Sprintf("Sending %d bytes.", out.Size()))
+}
+
+// file is the near end of a transfer as the data transfer process sees it, and what this package asks of it besides.
+type file interface {
+	ftpserver.FileTransfer
+	ftpserver.FileTransferError
+	// bind gives the file the context of its transfer, before the transfer begins.
+	bind(ctx context.Context, moved *atomic.Int64)
+	// settle ends the file if nothing else has, and returns how the transfer went: nil is success.
+	settle(dialogue error) error
+}
+
+// transfer runs one transfer to its end while it goes on listening to the control connection.
+func (s *session) transfer(ctx context.Context, x *exchange, way direction, f file, announcement string) reply {
+	t := &running{session: s}
+	t.ctx, t.cancel = context.WithCancelCause(ctx)
+	defer t.cancel(nil)
+	f.bind(t.ctx, &t.moved)
+	d := &dtp{control: s.conn, endp: s.endpoint, file: f, logger: s.log, begun: func() error {
+		t.open.Store(true)
+		return x.announce(answer(150, announcement))
+	}}
+	s.endpoint = nil // it serves this one transfer, whatever comes of it
+	done := make(chan error, 1)
+	go func() { done <- d.run(t.ctx, way) }() // waited for by wait
+	err := f.settle(t.wait(done))
+	if cerr := d.endp.Close(); cerr != nil {
+		s.log.Debug("close of a data endpoint", "error", cerr)
+	}
+	return t.conclude(err)
+}
+
+// running is a transfer and the commands that arrive while it runs.
+type running struct {
+	session *session
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	moved   atomic.Int64 // bytes, for STAT
+	open    atomic.Bool  // the data connection is open
+	leaving bool         // QUIT was sent: the end of the control connection is no surprise any more
+}
+
+// wait returns what the data transfer process returned. Meanwhile ABOR and STAT are acted upon, and the loss of the control
+// connection ends the transfer; all other commands wait.
+func (t *running) wait(done <-chan error) error {
+	for {
+		var lines <-chan lineResult
+		if !t.leaving {
+			lines = t.session.watch()
+		}
+		select {
+		case err := <-done:
+			return err
+		case res := <-lines:
+			t.session.pending = nil
+			t.hear(res)
+		}
+	}
+}
+
+// hear deals with one line during the transfer.
+func (t *running) hear(res lineResult) {
+	s := t.session
+	switch {
+	case errors.Is(res.err, errLineTooLong), errors.Is(res.err, errControlCharacter):
+		if err := s.badLine(res.err); err != nil {
+			t.cancel(errControlLost)
+		}
+		return
+	case res.err != nil:
+		s.log.Debug("control connection lost during a transfer", "error", res.err)
+		t.leaving = true // nothing more can come
+		t.cancel(errControlLost)
+		return
+	}
+	x := s.parse(res.line)
+	switch {
+	case x.verb == "ABOR":
+		s.aborts = append(s.aborts, x)
+		t.cancel(errAborted)
+	case x.verb == "STAT" && x.args == "":
+		if err := x.finish(s.status(fmt.Sprintf("Transfer is running, %d bytes so far.", t.moved.Load()))); err != nil {
+			t.cancel(errControlLost)
+		}
+	default:
+		t.leaving = x.verb == "QUIT"
+		s.queue = append(s.queue, res.line)
+	}
+}
+
+// conclude is the transfer's final reply.
+func (t *running) conclude(err error) reply {
+	r := answer(226, "Transfer complete.")
+	if err != nil {
+		st := beforeTransfer
+		if t.open.Load() {
+			st = duringTransfer
+		}
+		r = failure(st, err)
+	}
+	return r
+}
+
+// abor outside a transfer has nothing to do (RFC 959, 4.1.3).
+func (s *session) abor(context.Context, *exchange) reply {
+	return answer(226, "No transfer is running.")
+}
