@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+// Config is a whole configuration.
+type Config struct {
+	Gateway  Gateway
+	Zones    []Zone
+	Conduits []Conduit
+	Audit    Audit
+	Devices  []Device
+	Policy   *policy.Policy
+	Files    []string // what was read, in order, as Load was told
+	Digest   string   // hex SHA-256 over the files' base names and contents
+}
+
+// Gateway is what concerns the program as a whole.
+type Gateway struct {
+	ShutdownGrace time.Duration // how long running transfers may go on after SIGTERM
+}
+
+func gatewaySpec() blockSpec {
+	return blockSpec{
+		name: "gateway", count: "at most one",
+		meaning: "What concerns the program as a whole.",
+		attributes: []attribute{
+			{name: "shutdown_grace", kind: kindDuration, fallback: "30s", example: `"2m"`,
+				meaning: "How long running transfers may go on after SIGTERM before they are broken off."},
+		},
+	}
+}
+
+func (d *decoder) gateway(block *hcl.Block) Gateway {
+	b := d.open(gatewaySpec(), block.Body, "", block.DefRange)
+	return Gateway{ShutdownGrace: b.duration("shutdown_grace")}
+}
+
+// defaultGateway is what a configuration without a gateway block means.
+func (d *decoder) defaultGateway() Gateway {
+	return d.gateway(&hcl.Block{Type: "gateway", Body: hcl.EmptyBody()})
+}
+
+// config decodes the top level of all files, in their order, as one configuration.
+func (d *decoder) config(files []*hcl.File) *Config {
+	blocks, repeated := map[string]hcl.Blocks{}, map[string]hcl.Blocks{}
+	spec := rootSpec()
+	for _, f := range files {
+		content := d.open(spec, f.Body, "", hcl.Range{}).content
+		for _, block := range content.Blocks {
+			if d.admit(spec, block) {
+				blocks[block.Type] = append(blocks[block.Type], block)
+			} else {
+				repeated[block.Type] = append(repeated[block.Type], block)
+			}
+		}
+	}
+	d.demand(blocks)
+
+	c := &Config{Gateway: d.defaultGateway()}
+	for _, block := range blocks["gateway"] {
+		c.Gateway = d.gateway(block)
+	}
+	for _, block := range blocks["audit"] {
+		c.Audit = d.audit(block)
+	}
+	d.zones(c, blocks["zone"])
+	for _, block := range blocks["conduit"] {
+		c.Conduits = append(c.Conduits, d.conduit(block))
+	}
+	d.devices(c, blocks["device"])
+	known := c.names()
+	d.inspect(repeated, known)
+	d.rules(c, blocks["rule"], known)
+	return c
+}
+
+// inspect looks for further mistakes in blocks that are not used because they repeat others.
+func (d *decoder) inspect(repeated map[string]hcl.Blocks, known names) {
+	for kind, blocks := range repeated {
+		for _, block := range blocks {
+			switch kind {
+			case "zone":
+				d.zone(block)
+			case "conduit":
+				d.conduit(block)
+			case "device":
+				d.device(block)
+			case "rule":
+				d.rule(block, known)
+			case "audit":
+				d.audit(block)
+			case "gateway":
+				d.gateway(block)
+			}
+		}
+	}
+}
+
+// admit checks a block's label, and that the block does not repeat one.
+func (d *decoder) admit(spec blockSpec, block *hcl.Block) bool {
+	if block.Type == "spool" {
+		d.fail(block.DefRange, "No spool in this version", "This version of ftpgw has no spool: a device's file is acknowledged when it is durable across the conduit. Remove the block.")
+		return false
+	}
+	for _, kind := range spec.blocks {
+		if kind.name != block.Type || kind.count == "" {
+			continue
+		}
+		if kind.label != "" {
+			if err := checkLabel(block.Labels[0]); err != nil {
+				d.fail(block.LabelRanges[0], "Invalid label", "%s.", capital(err.Error()))
+			}
+		}
+		return d.once(kind, block)
+	}
+	return false
+}
+
+// demand reports kinds of blocks without which a gateway makes no sense.
+func (d *decoder) demand(blocks map[string]hcl.Blocks) {
+	for _, need := range []blockSpec{zoneSpec(), conduitSpec(), auditSpec()} {
+		if len(blocks[need.name]) > 0 || d.broken || d.unsure[need.name] {
+			continue
+		}
+		header := need.name
+		if need.label != "" {
+			header += ` "NAME"`
+		}
+		d.fail(hcl.Range{}, "Missing "+need.name, "The configuration has no %s block: %s { ... }. %s", need.name, header, need.meaning)
+	}
+}
+
+func (d *decoder) zones(c *Config, blocks hcl.Blocks) {
+	var entries []zoneEntry
+	for _, block := range blocks {
+		z := d.zone(block)
+		entries = append(entries, z)
+		c.Zones = append(c.Zones, z.Zone)
+	}
+	d.compareZones(entries)
+}
+
+func (d *decoder) devices(c *Config, blocks hcl.Blocks) {
+	var entries []deviceEntry
+	for _, block := range blocks {
+		e := d.device(block)
+		entries = append(entries, e)
+		c.Devices = append(c.Devices, e.Device)
+	}
+	d.compareDevices(entries)
+}
+
+// names collects the labels that rules can refer to.
+func (c *Config) names() names {
+	var known names
+	for _, z := range c.Zones {
+		known.zones = append(known.zones, z.Name)
+	}
+	for _, k := range c.Conduits {
+		known.conduits = append(known.conduits, k.Name)
+	}
+	for _, e := range c.Devices {
+		known.devices = append(known.devices, e.Name)
+	}
+	return known
+}
+
+func (d *decoder) rules(c *Config, blocks hcl.Blocks, known names) {
+	var rules []policy.Rule
+	for _, block := range blocks {
+		rules = append(rules, d.rule(block, known))
+	}
+	if d.diags.HasErrors() {
+		return
+	}
+	p, err := policy.New(rules)
+	if err != nil {
+		d.fail(hcl.Range{}, "Invalid policy", "%s.", capital(err.Error()))
+	}
+	c.Policy = p
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Reference is the reference of every block and attribute, in Markdown. It is made from the tables that the decoder itself uses.
+func Reference() string {
+	var out strings.Builder
+	out.WriteString(referenceIntroduction)
+	for _, kind := range valueKinds() {
+		fmt.Fprintf(&out, "| %s | %s | `%s` |\n", kind.kind, kind.meaning, kind.example)
+	}
+	out.WriteString(referenceRules)
+	for _, b := range rootSpec().blocks {
+		if b.count != "" {
+			writeBlock(&out, b, "##")
+		}
+	}
+	return out.String()
+}
+
+const referenceIntroduction = `# Configuration reference
+
+<!-- Made from the tables in internal/config; go test ./internal/config -run TestReference -update rewrites it. -->
+
+A configuration is a file in [HCL](https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md), or a directory. All files of a
+directory whose names end in .hcl are read as one configuration, in the order of their names; hidden files and sub-directories are
+not read. Expressions are plain values: there are no variables and no functions. Nothing is looked up at run time that is not
+written here.
+
+` + "`ftpgw check --config FILE|DIR`" + ` shows everything that is wrong with a configuration in one run. ` + "`ftpgw explain`" + ` tells which rule
+decides a given case. Examples to start from are in [configs](../configs).
+
+A label (the name of a block) starts with a letter or digit and consists of letters, digits and ` + "`. _ - @ +`" + `, 64 bytes at most. No two
+blocks of a kind have the same one.
+
+## Values
+
+| type | how it is written | example |
+|---|---|---|
+`
+
+const referenceRules = `
+In patterns, ` + "`*`" + ` stands for any characters but ` + "`/`" + `, ` + "`?`" + ` for one, ` + "`[a-z]`" + ` for one of several, and a backslash takes the next character
+as it is. The part ` + "`**`" + `, alone between slashes, stands for any number of directories, none included: ` + "`/events/**`" + ` matches ` + "`/events`" + ` and
+everything below it, ` + "`**/*.cfg`" + ` every file of that kind. Case matters. A pattern for paths starts with ` + "`/`" + ` or ` + "`**`" + `.
+
+A list that is written down is never empty: leave the attribute out to set no condition.
+
+The operations of rules are:
+
+| operation | FTP commands |
+|---|---|
+| ` + "`upload`" + ` | STOR, STOU, and STOR after REST |
+| ` + "`append`" + ` | APPE |
+| ` + "`download`" + ` | RETR |
+| ` + "`list`" + ` | LIST, NLST, MLSD, MLST, STAT of a path, SIZE, MDTM, digests |
+| ` + "`delete`" + ` | DELE |
+| ` + "`rename`" + ` | RNFR and RNTO |
+| ` + "`mkdir`" + `, ` + "`rmdir`" + ` | MKD, RMD |
+| ` + "`modify`" + ` | MFMT, SITE CHMOD |
+
+CWD, CDUP and PWD need no rule.
+
+`
+
+// valueKind explains one kind of value.
+type valueKind struct {
+	kind             kind
+	meaning, example string
+}
+
+func valueKinds() []valueKind {
+	return []valueKind{
+		{kindText, "one line of text", `"..."`},
+		{kindPath, "a file or directory; one on this machine is relative to the directory of the configuration", `"id_ed25519"`},
+		{kindDuration, "a number and a unit (ms, s, m, h), above zero, 24h at most", `"1m30s"`},
+		{kindSize, "a whole number of bytes, or with a unit: kB, MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB are powers of 1024", `"64MiB"`},
+		{kindNumber, "a whole number", `2`},
+		{kindAddress, "an IP address", `"192.0.2.10"`},
+		{kindAddressPort, "an address and a TCP port; IPv6 addresses stand in brackets", `"[2001:db8::1]:22"`},
+		{kindPortRange, "the first and the last port, 1 to 65535", `"50000-50099"`},
+		{kindPrefixes, "address ranges without host bits; a single address is /32 or /128", `["10.7.0.0/24"]`},
+		{kindPatterns, "one of them must match; see below", `["relay-*"]`},
+		{kindOperations, "see below", `["upload", "list"]`},
+	}
+}
+
+// writeBlock writes the section of one block, and those of the blocks in it one level deeper.
+func writeBlock(out *strings.Builder, b blockSpec, level string) {
+	header := b.name
+	if b.label != "" {
+		header += ` "NAME"`
+	}
+	fmt.Fprintf(out, "%s `%s`\n\n%s How many: %s.\n\n", level, header, b.meaning, b.count)
+	out.WriteString("| attribute | type | default | meaning |\n|---|---|---|---|\n")
+	for _, a := range b.attributes {
+		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", a.name, a.kind, a.standard(), a.meaning)
+	}
+	fmt.Fprintf(out, "\n```hcl\n%s```\n\n", b.sample(header))
+	for _, inner := range b.blocks {
+		writeBlock(out, inner, level+"#")
+	}
+}
+
+// standard is the column that says what an attribute is when it is not written.
+func (a attribute) standard() string {
+	switch {
+	case a.required:
+		return "required"
+	case a.fallback != "" && a.kind == kindNumber:
+		return "`" + a.fallback + "`"
+	case a.fallback != "":
+		return "`\"" + a.fallback + "\"`"
+	default:
+		return "none: " + a.absent
+	}
+}
+
+// sample is a block with the example of every attribute, their equals signs aligned.
+func (s blockSpec) sample(header string) string {
+	width := 0
+	for _, a := range s.attributes {
+		width = max(width, len(a.name))
+	}
+	var out strings.Builder
+	fmt.Fprintf(&out, "%s {\n", header)
+	for _, a := range s.attributes {
+		fmt.Fprintf(&out, "  %-*s = %s\n", width, a.name, a.example)
+	}
+	out.WriteString("}\n")
+	return out.String()
+}

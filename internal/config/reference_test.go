@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestReferenceIsUpToDate(t *testing.T) {
+	golden(t, "../../docs/configuration.md", Reference())
+}
+
+func TestEveryAttributeIsDescribed(t *testing.T) {
+	kinds := map[kind]bool{}
+	for _, k := range valueKinds() {
+		kinds[k.kind] = true
+	}
+	var visit func(b blockSpec)
+	visit = func(b blockSpec) {
+		if b.count == "" {
+			return // refused, so there is nothing to describe
+		}
+		if b.meaning == "" {
+			t.Errorf("block %s has no meaning", b.name)
+		}
+		for _, a := range b.attributes {
+			if a.meaning == "" || a.example == "" || !kinds[a.kind] {
+				t.Errorf("%s.%s is not described: %+v", b.name, a.name, a)
+			}
+			given := 0
+			for _, is := range []bool{a.required, a.fallback != "", a.absent != ""} {
+				if is {
+					given++
+				}
+			}
+			if given != 1 {
+				t.Errorf("%s.%s must be required, or have a default, or say what its absence means", b.name, a.name)
+			}
+			if !strings.Contains(Reference(), "| `"+a.name+"` |") {
+				t.Errorf("%s.%s is not in the reference", b.name, a.name)
+			}
+		}
+		for _, inner := range b.blocks {
+			visit(inner)
+		}
+	}
+	for _, b := range rootSpec().blocks {
+		visit(b)
+	}
+}

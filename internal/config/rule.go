@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+func ruleSpec() blockSpec {
+	return blockSpec{
+		name: "rule", label: "name of the rule", count: "any number; the first that matches decides, in the order in which they stand",
+		meaning: "One rule of the policy. A rule matches when all of its conditions do; a condition that is left out always does. Where no rule matches, the answer is no.",
+		attributes: []attribute{
+			{name: "reason", kind: kindText, required: true, example: `"PRC-002: disturbance records leave the station"`,
+				meaning: "Why the rule exists. It stands in every record of a decision that the rule has made."},
+			{name: "devices", kind: kindPatterns, absent: "any device", example: `["relay-*"]`,
+				meaning: "Names of devices. Every pattern must match a device of the configuration."},
+			{name: "zones", kind: kindPatterns, absent: "any zone", example: `["bay-7"]`,
+				meaning: "Names of zones. Every pattern must match a zone of the configuration."},
+			{name: "from", kind: kindPrefixes, absent: "any address", example: `["10.7.0.0/24"]`,
+				meaning: "The device's address."},
+			{name: "paths", kind: kindPatterns, absent: "any path", example: `["/events/**"]`,
+				meaning: "The path as the device sees it."},
+			{name: "min_size", kind: kindSize, absent: "no bound", example: `"1 B"`,
+				meaning: "The file is at least this large."},
+			{name: "max_size", kind: kindSize, absent: "no bound", example: `"64MiB"`,
+				meaning: "The file is at most this large. An upload that grows beyond it is broken off."},
+			{name: "allow", kind: kindOperations, absent: "deny is given", example: `["upload", "list"]`,
+				meaning: "The operations that the rule is about and allows. Exactly one of allow and deny is required."},
+			{name: "deny", kind: kindOperations, absent: "allow is given", example: `["delete"]`,
+				meaning: "The operations that the rule is about and denies."},
+		},
+		blocks: []blockSpec{deliverSpec()},
+	}
+}
+
+func deliverSpec() blockSpec {
+	return blockSpec{
+		name: "deliver", count: "at most one, in an allowing rule; required there when there are several conduits",
+		meaning: "Where the files of an allowing rule go, and when the device is told that they have arrived.",
+		attributes: []attribute{
+			{name: "conduit", kind: kindText, absent: "the only conduit", example: `"control-centre"`,
+				meaning: "The name of a conduit."},
+			{name: "acknowledge", kind: kindText, fallback: string(policy.Delivered), example: `"delivered"`,
+				meaning: "When the device gets its 226. `\"delivered\"`: when the file is durable across the conduit. `\"spooled\"`, when it is durable on the appliance, is reserved: this version has no spool and refuses it."},
+		},
+	}
+}
+
+// names are the labels that rules can refer to.
+type names struct {
+	zones, conduits, devices []string
+}
+
+func (d *decoder) rule(block *hcl.Block, known names) policy.Rule {
+	b := d.open(ruleSpec(), block.Body, block.Labels[0], block.DefRange)
+	r := policy.Rule{Name: b.label, Reason: b.line("reason"), From: b.prefixes("from")}
+	r.Devices = b.labels("devices", "device", known.devices)
+	r.Zones = b.labels("zones", "zone", known.zones)
+	r.Paths = b.globs("paths", checkPathPattern)
+	r.MinSize, r.MaxSize = b.size("min_size"), b.size("max_size")
+	if r.MaxSize > 0 && r.MinSize > r.MaxSize {
+		b.fail(b.valueRange("min_size"), "Sizes upside down", "min_size is above max_size: no file is that large and that small.")
+	}
+	switch allow, deny := b.has("allow"), b.has("deny"); {
+	case allow && deny:
+		b.fail(b.valueRange("deny"), "Both allow and deny", "%s both allows and denies. Split it into two rules; the first that matches decides.", b.title())
+	case !allow && !deny && !b.broken:
+		b.fail(b.header, "Neither allow nor deny", "%s must say what it is about: allow = [...] or deny = [...], of the operations %s.", b.title(), strings.Join(operationNames(), ", "))
+	}
+	r.Ops, r.Deny = b.operations("allow"), b.has("deny")
+	if r.Deny {
+		r.Ops = b.operations("deny")
+	}
+	r.Deliver = b.deliver(r.Deny, known.conduits)
+	return r
+}
+
+func operationNames() []string {
+	var list []string
+	for _, op := range policy.Operations() {
+		list = append(list, string(op))
+	}
+	return list
+}
+
+func (b body) operations(name string) []policy.Operation {
+	var ops []policy.Operation
+	for _, text := range b.list(name) {
+		op, err := ParseOperation(text.text)
+		if err != nil {
+			b.fail(text.at, "Unknown operation", "%s", capital(err.Error()))
+			continue
+		}
+		ops = append(ops, op)
+	}
+	return ops
+}
+
+// globs compiles the patterns of a list, each of which must pass check, which returns what is wrong in a sentence.
+func (b body) globs(name string, check func(policy.Glob) string) []policy.Glob {
+	var globs []policy.Glob
+	for _, text := range b.list(name) {
+		g, err := policy.CompileGlob(text.text)
+		if err != nil {
+			b.fail(text.at, "Invalid pattern", "%s.", capital(err.Error()))
+			continue
+		}
+		if wrong := check(g); wrong != "" {
+			b.fail(text.at, "Pattern without a match", "%s", wrong)
+		}
+		globs = append(globs, g)
+	}
+	return globs
+}
+
+// labels compiles patterns of labels. One that matches none of them is a mistake: the rule would never do what it seems to say.
+func (b body) labels(name, kind string, known []string) []policy.Glob {
+	return b.globs(name, func(g policy.Glob) string {
+		if b.broken || b.unsure[kind] || slices.ContainsFunc(known, g.Match) {
+			return ""
+		}
+		return "No " + kind + " matches \"" + g.String() + "\", so this could never apply. " + Suggest(g.String(), kind+"s", known)
+	})
+}
+
+// checkPathPattern finds patterns that can match no path: devices' paths are absolute and clean.
+func checkPathPattern(g policy.Glob) string {
+	p := g.String()
+	switch {
+	case !strings.HasPrefix(p, "/") && p != "**" && !strings.HasPrefix(p, "**/"):
+		return "Paths are absolute, so a pattern for them starts with \"/\" or \"**\": write \"/" + p + "\", or \"**/" + p + "\" for any directory."
+	case p != "/" && hasSegment(strings.TrimPrefix(p, "/"), "", ".", ".."):
+		return "Paths have no empty, \".\" or \"..\" parts, so \"" + p + "\" matches none. For all below a directory write \"/directory/**\"."
+	}
+	return ""
+}
+
+func (b body) deliver(deny bool, conduits []string) policy.Delivery {
+	delivery := policy.Delivery{Acknowledge: policy.Delivered}
+	blocks := b.content.Blocks.OfType("deliver")
+	if len(blocks) == 0 {
+		if len(conduits) == 1 {
+			delivery.Conduit = conduits[0]
+		}
+		if len(conduits) > 1 && b.has("allow") && !b.broken && !b.unsure["deliver"] {
+			b.fail(b.header, "Missing deliver", "%s allows, and there are several conduits, so it must say which one: deliver { conduit = %q }. %s",
+				b.title(), conduits[0], enumerate("conduits", conduits))
+		}
+		return delivery
+	}
+	for _, extra := range blocks[1:] {
+		b.fail(extra.DefRange, "Duplicate deliver", "The deliver block was already defined at %s.", place(blocks[0].DefRange))
+	}
+	if deny {
+		b.fail(blocks[0].DefRange, "Unexpected deliver", "%s denies, so it delivers nothing.", b.title())
+	}
+	to := b.open(deliverSpec(), blocks[0].Body, "", blocks[0].DefRange)
+	delivery.Conduit = to.conduitName(conduits)
+	to.acknowledge()
+	return delivery
+}
+
+func (b body) conduitName(conduits []string) string {
+	text, ok := b.text("conduit")
+	switch {
+	case !ok && !b.has("conduit") && len(conduits) == 1:
+		return conduits[0]
+	case !ok && !b.has("conduit") && len(conduits) > 1:
+		b.fail(b.header, "Missing conduit", "There are several conduits, so the deliver block must say which one. %s", enumerate("conduits", conduits))
+	case ok && !b.broken && !b.unsure["conduit"] && !slices.Contains(conduits, text.text):
+		b.fail(text.at, "Unknown conduit", "There is no conduit %q. %s", text.text, Suggest(text.text, "conduits", conduits))
+	}
+	return text.text
+}
+
+func (b body) acknowledge() {
+	text, ok := b.text("acknowledge")
+	switch {
+	case !ok || text.text == string(policy.Delivered):
+	case text.text == string(policy.Spooled):
+		b.fail(text.at, "No spool in this version", "acknowledge = \"spooled\" promises a device that its file is kept on the appliance, and this version of ftpgw has no spool to keep it in. Write acknowledge = \"delivered\", or leave the attribute out.")
+	default:
+		b.fail(text.at, "Invalid acknowledge", "%q is not a way to acknowledge. %s", text.text, Suggest(text.text, "ways", []string{string(policy.Delivered)}))
+	}
+}

@@ -1,0 +1,27 @@
+# Five mistakes.
+
+zone "bay-7" {
+  lisen        = "127.0.0.1:2121"
+  passive_ports = "50099-50000"
+}
+
+conduit "control-centre" {
+  address     = "127.0.0.1:2022"
+  user        = "ss7"
+  identity    = "id_ed25519"
+  known_hosts = "known_hosts"
+  root        = "/ingest/ss7"
+}
+
+audit { dir = "audit" }
+
+device "relay-12" {
+  password_hash = "$2a$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
+  from          = ["10.7.0.12/24"]
+}
+
+rule "records" {
+  devices = ["relay-*"]
+  allow   = ["uplod", "list"]
+  paths   = ["/events/**"]
+}

@@ -1,0 +1,78 @@
+# Every attribute is written, none has its default value.
+
+gateway {
+  shutdown_grace = "2m"
+}
+
+zone "bay-7" {
+  listen          = "[::1]:2121"
+  passive_ports   = "50000-50099"
+  passive_address = "192.0.2.10"
+  idle_timeout    = "10m"
+  login_timeout   = "30s"
+  data_timeout    = "10s"
+  stall_timeout   = "2m"
+  greeting        = "Station 12"
+}
+
+zone "bay-8" {
+  listen        = "127.0.0.1:2121"
+  passive_ports = "50000-50099" # the same ports on another address
+}
+
+conduit "control-centre" {
+  address         = "sftp.control.example:2022"
+  user            = "ss7"
+  identity        = "keys/../id_ed25519"
+  identity_agent  = "/run/ftpgw/agent.sock"
+  host_key        = "ssh-ed25519 AAAA"
+  root            = "/ingest/ss7/"
+  connections     = 4
+  dial_timeout    = "5s"
+  request_timeout = "1m"
+  keepalive       = "30s"
+}
+
+conduit "archive" {
+  address        = "[2001:db8::1]:22"
+  user           = "ss7"
+  identity_agent = "agent.sock"
+  known_hosts    = "known_hosts"
+  root           = "/"
+}
+
+audit { dir = "audit" }
+
+device "relay-12" {
+  user          = "relay"
+  password_hash = "$2a$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
+  from          = ["10.7.0.12/32", "2001:db8:7::/64"]
+  home          = "/bay-7//relay-12/"
+}
+
+device "relay-13" { # the same user at another address
+  user          = "relay"
+  password_hash = "$2a$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
+  from          = ["10.7.0.13/32"]
+}
+
+rule "no-firmware" {
+  reason  = "firmware never leaves the zone"
+  devices = ["relay-1[23]"]
+  deny    = ["upload", "append", "rename"]
+  paths   = ["**/*.bin"]
+}
+
+rule "records" {
+  reason   = "PRC-002: disturbance records leave the station"
+  zones    = ["bay-7"]
+  from     = ["10.7.0.0/24"]
+  allow    = ["upload", "append", "download", "list", "delete", "rename", "mkdir", "rmdir", "modify"]
+  paths    = ["/events/**", "/"]
+  min_size = 1
+  max_size = "64MiB"
+  deliver {
+    conduit     = "control-centre"
+    acknowledge = "delivered"
+  }
+}

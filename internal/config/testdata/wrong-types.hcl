@@ -1,0 +1,29 @@
+# Values of the wrong type.
+
+zone "bay-7" {
+  listen        = ["127.0.0.1:2121"]
+  passive_ports = true
+}
+
+conduit "control-centre" {
+  address     = "127.0.0.1:2022"
+  user        = user
+  identity    = "id_ed25519"
+  known_hosts = "known_hosts"
+  root        = "/ingest/ss7"
+  connections = 17
+}
+
+audit { dir = "audit" }
+
+device "relay-12" {
+  password_hash = "$2a$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
+  from          = "10.7.0.12/32"
+}
+
+rule "records" {
+  reason  = "PRC-002: disturbance records leave the station"
+  devices = []
+  allow   = 5
+  paths   = ["/events/**", {}]
+}

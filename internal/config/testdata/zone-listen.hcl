@@ -1,0 +1,48 @@
+# Addresses that cannot be listened on.
+
+zone "z1" {
+  listen        = "bay-7.example:21"
+  passive_ports = "50000-50099"
+}
+
+zone "z2" {
+  listen        = "10.0.0.2"
+  passive_ports = "50000-50099"
+}
+
+zone "z3" {
+  listen        = ":21"
+  passive_ports = "50000-50099"
+}
+
+zone "z4" {
+  listen        = "10.0.0.4:70000"
+  passive_ports = "50000-50099"
+}
+
+zone "z5" {
+  listen        = ""
+  passive_ports = "50000-50099"
+}
+
+conduit "control-centre" {
+  address     = "127.0.0.1:2022"
+  user        = "ss7"
+  identity    = "id_ed25519"
+  known_hosts = "known_hosts"
+  root        = "/ingest/ss7"
+}
+
+audit { dir = "audit" }
+
+device "relay-12" {
+  password_hash = "$2a$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
+  from          = ["10.7.0.12/32"]
+}
+
+rule "records" {
+  reason  = "PRC-002: disturbance records leave the station"
+  devices = ["relay-*"]
+  allow   = ["upload", "list"]
+  paths   = ["/events/**"]
+}

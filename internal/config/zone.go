@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// Zone is one network side where devices speak FTP.
+type Zone struct {
+	Name         string
+	Listen       netip.AddrPort // port 0: the kernel chooses
+	PassivePorts PortRange
+	// PassiveAddress is what the 227 reply to PASV says. The zero Addr stands for the local address of the control connection.
+	PassiveAddress netip.Addr
+	IdleTimeout    time.Duration // between two commands
+	LoginTimeout   time.Duration // from the connection to a successful login
+	DataTimeout    time.Duration // until a data connection stands
+	StallTimeout   time.Duration // without a byte on a data connection
+	Greeting       string        // text of the 220 reply
+}
+
+func zoneSpec() blockSpec {
+	return blockSpec{
+		name: "zone", label: "name of the zone", count: "one or more",
+		meaning: "A network side where devices speak FTP, and the listener that waits for them there.",
+		attributes: []attribute{
+			{name: "listen", kind: kindAddressPort, required: true, example: `"10.7.0.1:21"`,
+				meaning: "Where the gateway listens for control connections: an IP address of this machine and a port. Names are not accepted. Port 0 lets the kernel choose."},
+			{name: "passive_ports", kind: kindPortRange, required: true, example: `"50000-50099"`,
+				meaning: "The ports for passive data connections (PASV, EPSV). One port is in use per running transfer; a firewall in the zone must let them pass."},
+			{name: "passive_address", kind: kindAddress, absent: "the address at which the device reached the gateway", example: `"192.0.2.10"`,
+				meaning: "The IPv4 address that the reply to PASV names, where devices reach the gateway through address translation."},
+			{name: "idle_timeout", kind: kindDuration, fallback: "5m", example: `"10m"`,
+				meaning: "A session without a command and without a transfer ends after this time."},
+			{name: "login_timeout", kind: kindDuration, fallback: "60s", example: `"30s"`,
+				meaning: "A connection that has not logged in ends after this time."},
+			{name: "data_timeout", kind: kindDuration, fallback: "15s", example: `"10s"`,
+				meaning: "A transfer fails when its data connection does not stand after this time."},
+			{name: "stall_timeout", kind: kindDuration, fallback: "60s", example: `"2m"`,
+				meaning: "A transfer fails when no byte moves on its data connection for this time."},
+			{name: "greeting", kind: kindText, fallback: "FTP service ready.", example: `"Station 12 file gateway"`,
+				meaning: "The text that a device is greeted with (the 220 reply). One line."},
+		},
+	}
+}
+
+// zoneEntry is a Zone with the place of its block and the block's attributes.
+type zoneEntry struct {
+	Zone
+	block body
+}
+
+func (d *decoder) zone(block *hcl.Block) zoneEntry {
+	b := d.open(zoneSpec(), block.Body, block.Labels[0], block.DefRange)
+	z := zoneEntry{block: b}
+	z.Name = b.label
+	if text, ok := b.text("listen"); ok {
+		var err error
+		if z.Listen, err = parseListen(text.text); err != nil {
+			b.invalid("listen", text, err)
+		}
+	}
+	if text, ok := b.text("passive_ports"); ok {
+		var err error
+		if z.PassivePorts, err = parsePortRange(text.text); err != nil {
+			b.invalid("passive_ports", text, err)
+		}
+	}
+	if text, ok := b.text("passive_address"); ok {
+		a, err := netip.ParseAddr(text.text)
+		if err != nil || !a.Is4() || a.IsUnspecified() {
+			b.fail(text.at, "Invalid passive_address", "%q is not an IPv4 address that devices can connect to. Only PASV names an address (RFC 959), and it has room for IPv4 alone; EPSV needs none (RFC 2428).", text.text)
+		}
+		z.PassiveAddress = a
+	}
+	z.IdleTimeout = b.duration("idle_timeout")
+	z.LoginTimeout = b.duration("login_timeout")
+	z.DataTimeout = b.duration("data_timeout")
+	z.StallTimeout = b.duration("stall_timeout")
+	z.Greeting = b.line("greeting")
+	return z
+}
+
+// compareZones finds zones that get in each other's way: only one of two listeners on the same port could be opened.
+func (d *decoder) compareZones(zones []zoneEntry) {
+	for i, z := range zones {
+		if !z.Listen.IsValid() {
+			continue
+		}
+		if z.PassivePorts.First > 0 && z.PassivePorts.Contains(z.Listen.Port()) {
+			d.fail(z.block.valueRange("passive_ports"), "Overlapping ports",
+				"The range %s contains the port %d on which zone %q itself listens.", z.PassivePorts, z.Listen.Port(), z.Name)
+		}
+		for _, earlier := range zones[:i] {
+			if earlier.Listen.IsValid() && sameAddress(z.Listen.Addr(), earlier.Listen.Addr()) {
+				d.compareTwoZones(z, earlier)
+			}
+		}
+	}
+}
+
+func (d *decoder) compareTwoZones(z, earlier zoneEntry) {
+	at := place(earlier.block.header)
+	if z.Listen.Port() != 0 && z.Listen.Port() == earlier.Listen.Port() {
+		d.fail(z.block.valueRange("listen"), "Duplicate listen", "Zone %q at %s already listens on %s.", earlier.Name, at, earlier.Listen)
+	}
+	a, b := z.PassivePorts, earlier.PassivePorts
+	if a.First == 0 || b.First == 0 {
+		return
+	}
+	switch {
+	case a.First <= b.Last && b.First <= a.Last:
+		d.fail(z.block.valueRange("passive_ports"), "Overlapping ports",
+			"The range %s overlaps %s of zone %q at %s, on the same address.", a, b, earlier.Name, at)
+	case a.Contains(earlier.Listen.Port()):
+		d.fail(z.block.valueRange("passive_ports"), "Overlapping ports",
+			"The range %s contains the port %d on which zone %q at %s listens, on the same address.", a, earlier.Listen.Port(), earlier.Name, at)
+	case b.Contains(z.Listen.Port()):
+		d.fail(z.block.valueRange("listen"), "Overlapping ports",
+			"The port %d is in the passive range %s of zone %q at %s, on the same address.", z.Listen.Port(), b, earlier.Name, at)
+	}
+}
+
+// sameAddress reports whether listeners on a and b would meet: the unspecified IPv4 address stands for all of IPv4, the
+// unspecified IPv6 address for everything.
+func sameAddress(a, b netip.Addr) bool {
+	covers := func(x, y netip.Addr) bool { return x.IsUnspecified() && (x.Is6() || y.Is4()) }
+	return a == b || covers(a, b) || covers(b, a)
+}
