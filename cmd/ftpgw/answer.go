@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+// answer is what explain has found out.
+type answer struct {
+	question policy.Question
+	login    string // why the login is refused; empty where it is not
+	decision policy.Decision
+	steps    []policy.Step
+}
+
+// text is the answer for people.
+func (a answer) text() string {
+	var out strings.Builder
+	d := a.decision
+	switch {
+	case a.login != "":
+		out.WriteString("denied: no login\n")
+	case d.Verdict == policy.Denied && d.Rule == "":
+		out.WriteString("denied: by default\n")
+	case d.Verdict == policy.Pending:
+		fmt.Fprintf(&out, "allowed by rule %q, if the size turns out right\n", d.Rule)
+	default:
+		fmt.Fprintf(&out, "%s by rule %q\n", d.Verdict, d.Rule)
+	}
+	line := func(name, format string, args ...any) {
+		fmt.Fprintf(&out, "  %-9s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	line("reason", "%s", d.Reason)
+	if d.Verdict != policy.Denied {
+		line("deliver", "conduit %q, acknowledged when %s", d.Deliver.Conduit, d.Deliver.Acknowledge)
+	}
+	if d.Verdict == policy.Pending && d.MaxSize > 0 {
+		line("size", "denied if the size is above %d bytes", d.MaxSize)
+	}
+	q := a.question
+	line("question", "%s %s", q.Op, q.Path)
+	line("device", "%s from %s in zone %s", q.Device, q.Peer, q.Zone)
+	line("bytes", "%s", a.size())
+	line("time", "%s", q.Time.Format(time.RFC3339))
+	if len(a.steps) > 0 {
+		out.WriteString("rules, in order:\n")
+	}
+	for _, s := range a.steps {
+		fmt.Fprintf(&out, "  %-11s %q: %s\n", s.Outcome, s.Rule, s.Why)
+	}
+	return out.String()
+}
+
+func (a answer) size() string {
+	if a.question.Size == policy.SizeUnknown {
+		return "not known"
+	}
+	return fmt.Sprint(a.question.Size)
+}
+
+// document is the answer for programs. Its field names are a contract.
+func (a answer) document() any {
+	type step struct {
+		Rule    string `json:"rule"`
+		Outcome string `json:"outcome"`
+		Why     string `json:"why"`
+	}
+	type question struct {
+		Device string    `json:"device"`
+		Zone   string    `json:"zone"`
+		From   string    `json:"from"`
+		Op     string    `json:"op"`
+		Path   string    `json:"path"`
+		Size   *int64    `json:"size,omitempty"` // bytes; absent where it was not given
+		At     time.Time `json:"at"`
+	}
+	d, q := a.decision, a.question
+	doc := struct {
+		Verdict     string   `json:"verdict"` // "allowed", "pending" or "denied"
+		Login       bool     `json:"login"`   // whether the device can log in from there
+		Rule        string   `json:"rule,omitempty"`
+		Reason      string   `json:"reason"`
+		Conduit     string   `json:"conduit,omitempty"`
+		Acknowledge string   `json:"acknowledge,omitempty"`
+		MaxSize     int64    `json:"max_size,omitempty"` // bytes; absent where there is no bound
+		Question    question `json:"question"`
+		Steps       []step   `json:"steps"`
+	}{
+		Verdict: d.Verdict.String(), Login: a.login == "", Rule: d.Rule, Reason: d.Reason, MaxSize: d.MaxSize, Steps: []step{},
+		Question: question{Device: q.Device, Zone: q.Zone, From: q.Peer.String(), Op: string(q.Op), Path: q.Path, At: q.Time},
+	}
+	if d.Verdict != policy.Denied {
+		doc.Conduit, doc.Acknowledge = d.Deliver.Conduit, string(d.Deliver.Acknowledge)
+	}
+	if q.Size != policy.SizeUnknown {
+		doc.Question.Size = &q.Size
+	}
+	for _, s := range a.steps {
+		doc.Steps = append(doc.Steps, step(s))
+	}
+	return doc
+}
