@@ -32,7 +32,7 @@ func (s *session) pass(ctx context.Context, x *exchange) reply {
 	}
 	user := s.user
 	s.user = ""
-	d, err := s.front.login.check(ctx, user, x.args, s.who.Peer.Addr())
+	d, err := s.front.login.Load().check(ctx, user, x.args, s.who.Peer.Addr())
 	if err != nil {
 		return s.loginFailed(ctx, user, err)
 	}

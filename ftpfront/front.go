@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,7 +49,7 @@ type Front struct {
 	gateway  *gateway.Gateway
 	log      gateway.Recorder
 	logger   *slog.Logger
-	login    *login
+	login    atomic.Pointer[login]
 	commands map[string]command
 	now      func() time.Time
 
@@ -77,14 +78,18 @@ func (z *zone) dataPort() uint16 {
 // New makes a Front.
 func New(o Options) *Front {
 	f := &Front{
-		gateway: o.Gateway, log: o.Log, logger: o.Logger, login: newLogin(o.Devices), commands: commandTable(), now: o.Now,
+		gateway: o.Gateway, log: o.Log, logger: o.Logger, commands: commandTable(), now: o.Now,
 		sessions: make(map[*session]struct{}),
 	}
+	f.SetDevices(o.Devices)
 	for _, z := range o.Zones {
 		f.zones = append(f.zones, &zone{Zone: z, ports: newPorts(z.PassivePorts)})
 	}
 	return f
 }
+
+// SetDevices replaces those who may log in. Sessions that are logged in stay so.
+func (f *Front) SetDevices(devices []Device) { f.login.Store(newLogin(devices)) }
 
 // Listen opens the listeners of all zones, or none.
 func (f *Front) Listen(ctx context.Context) error {

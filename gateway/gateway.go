@@ -59,6 +59,9 @@ func New(o Options) *Gateway {
 	return g
 }
 
+// SetPolicy puts a policy into force for all that is asked from now on. A transfer ends under the policy with which it began.
+func (g *Gateway) SetPolicy(p *policy.Policy) { g.policy.Store(p) }
+
 // remote finds the conduit that a decision leads to.
 func (g *Gateway) remote(conduit string) (Remote, error) {
 	r, ok := g.remotes[conduit]

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"golang.org/x/crypto/bcrypt"
+
+	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/internal/memremote"
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long a test waits for what must come; no test passes because of it.
+const patience = 20 * time.Second
+
+// memlog keeps records, and fails when told to.
+type memlog struct {
+	mu      sync.Mutex
+	records []audit.Record
+	err     error
+}
+
+func (l *memlog) Record(_ context.Context, r audit.Record) error { return l.Note(r) }
+
+func (l *memlog) Note(r audit.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return l.err
+	}
+	l.records = append(l.records, r)
+	return nil
+}
+
+func (l *memlog) failWith(err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.err = err
+}
+
+// of returns the records of one event.
+func (l *memlog) of(e audit.Event) (found []audit.Record) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, r := range l.records {
+		if r.Event == e {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// fixture is a front on loopback before a far side in memory.
+type fixture struct {
+	front  *Front
+	remote *memremote.Remote
+	log    *memlog
+	stop   context.CancelFunc
+	done   chan struct{}
+}
+
+const password = "correct horse"
+
+// start runs a front whose device "relay" may do everything below / but nothing below /secret, and uploads up to 10 MB below /small.
+func start(t *testing.T, change func(*Zone)) *fixture {
+	t.Helper()
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zone := Zone{
+		Name: "bay", Listen: netip.MustParseAddrPort("127.0.0.1:0"), PassivePorts: PortRange{20000, 29999},
+		IdleTimeout: patience, LoginTimeout: patience, DataTimeout: patience, StallTimeout: patience, Greeting: "FTP service ready.",
+	}
+	if change != nil {
+		change(&zone)
+	}
+	f := &fixture{remote: &memremote.Remote{}, log: &memlog{}, done: make(chan struct{})}
+	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+	gw := gateway.New(gateway.Options{
+		Policy: everything(t), Remotes: map[string]gateway.Remote{"far": f.remote}, Log: f.log, Logger: logger, Now: now,
+	})
+	f.front = New(Options{
+		Zones: []Zone{zone}, Gateway: gw, Log: f.log, Logger: logger, Now: now,
+		Devices: []Device{{Name: "relay", User: "relay", PasswordHash: string(hash), Home: "/relay"},
+			{Name: "elsewhere", User: "elsewhere", PasswordHash: string(hash), Home: "/e", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}},
+	})
+	var ctx context.Context
+	ctx, f.stop = context.WithCancel(context.Background())
+	if err := f.front.Listen(ctx); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(f.done)
+		if err := f.front.Serve(ctx, 100*time.Millisecond); err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	}()
+	t.Cleanup(func() {
+		f.stop()
+		<-f.done
+		if n := f.remote.Uploads(); n != 0 {
+			t.Errorf("%d uploads were neither committed nor aborted", n)
+		}
+		if n := len(f.front.zones[0].ports.used); n != 0 {
+			t.Errorf("%d passive ports are still taken", n)
+		}
+	})
+	return f
+}
+
+func everything(t *testing.T) *policy.Policy {
+	t.Helper()
+	glob := func(pattern string) []policy.Glob {
+		g, err := policy.CompileGlob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []policy.Glob{g}
+	}
+	far := policy.Delivery{Conduit: "far", Acknowledge: policy.Delivered}
+	p, err := policy.New([]policy.Rule{
+		{Name: "secret", Reason: "nobody", Deny: true, Ops: policy.Operations(), Paths: glob("/secret/**")},
+		{Name: "small", Reason: "thin link", Ops: []policy.Operation{policy.Upload, policy.Download}, Paths: glob("/small/**"), MaxSize: 1000, Deliver: far},
+		{Name: "not-small", Reason: "thin link", Deny: true, Ops: []policy.Operation{policy.Upload, policy.Download}, Paths: glob("/small/**")},
+		{Name: "all", Reason: "test", Ops: policy.Operations(), Deliver: far},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// client is a device.
+type client struct {
+	t    *testing.T
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+func (f *fixture) dial(t *testing.T) *client {
+	t.Helper()
+	conn, err := net.Dial("tcp", f.front.Addresses()[0].String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	c := &client{t: t, conn: conn, r: bufio.NewReader(conn)}
+	c.expect(220)
+	return c
+}
+
+func (f *fixture) login(t *testing.T) *client {
+	t.Helper()
+	c := f.dial(t)
+	c.cmd(331, "USER relay")
+	c.cmd(230, "PASS "+password)
+	return c
+}
+
+func (c *client) send(line string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.conn, line); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// expect reads a whole reply and returns its text.
+func (c *client) expect(code int) string {
+	c.t.Helper()
+	var text strings.Builder
+	for {
+		line, err := c.r.ReadString('\n')
+		if err != nil {
+			c.t.Fatalf("waiting for %d: %v (so far %q)", code, err, text.String())
+		}
+		text.WriteString(line)
+		if len(line) > 3 && line[3] == ' ' && line[0] != ' ' {
+			if got, _ := strconv.Atoi(line[:3]); got != code {
+				c.t.Fatalf("got %q, want %d", text.String(), code)
+			}
+			return text.String()
+		}
+	}
+}
+
+func (c *client) cmd(code int, line string) string {
+	c.t.Helper()
+	c.send(line + "\r\n")
+	return c.expect(code)
+}
+
+// pasv prepares a data connection and returns its address.
+func (c *client) pasv() string {
+	c.t.Helper()
+	text := c.cmd(229, "EPSV")
+	port := strings.Split(text, "|")[3]
+	host, _, _ := net.SplitHostPort(c.conn.RemoteAddr().String())
+	return net.JoinHostPort(host, port)
+}
+
+func (c *client) dialData(addr string) *net.TCPConn {
+	c.t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		c.t.Fatal(err)
+	}
+	return conn.(*net.TCPConn)
+}
+
+// store sends data with a command and expects the final code.
+func (c *client) store(code int, command string, data []byte) string {
+	c.t.Helper()
+	conn := c.dialData(c.pasv())
+	c.cmd(150, command)
+	if _, err := conn.Write(data); err != nil {
+		c.t.Logf("data connection: %v", err)
+	}
+	if err := conn.Close(); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.expect(code)
+}
+
+// fetch receives what a command brings.
+func (c *client) fetch(command string) []byte {
+	c.t.Helper()
+	conn := c.dialData(c.pasv())
+	c.cmd(150, command)
+	data, err := io.ReadAll(conn)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.expect(226)
+	return data
+}
+
+func recordWord(r audit.Record) string {
+	return fmt.Sprintf("%s %s %s", r.Event, r.Path, r.Cause)
+}
