@@ -3,6 +3,8 @@
 package test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -30,6 +32,9 @@ rule "events" {
 func TestDeniedPath(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, setup{rules: denyRules})
+	if err := os.Mkdir(g.home(0), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	f := g.login(0)
 	inside := []string{"rule", "policy", "no-firmware", "CIP-010", "default", "sftp", "ssh", "conduit", "far", g.server.Root, "denied by"}
 	denials := []struct{ op, path, rule string }{
@@ -64,6 +69,9 @@ func TestDeniedPath(t *testing.T) {
 	}
 	if files := filesBelow(t, g.server.Root); len(files) > 0 {
 		t.Errorf("on the server: %q", files)
+	}
+	if err := os.Mkdir(filepath.Join(g.home(0), "events"), 0o755); err != nil {
+		t.Fatal(err)
 	}
 	f.put("/events/a.cfg", []byte("allowed")) // the session goes on, and the rule works
 	var got []string

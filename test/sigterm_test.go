@@ -5,6 +5,7 @@ package test
 import (
 	"net"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/ftpgw/ftpgw/audit"
@@ -32,9 +33,14 @@ func TestSIGTERMLetsTransfersFinish(t *testing.T) {
 	if files := filesBelow(t, g.server.Root); len(files) != 1 {
 		t.Errorf("on the server: %q", files)
 	}
-	list := g.records()
-	if last := list[len(list)-1]; last.Event != audit.GatewayStop {
-		t.Errorf("the last record is %s, want gateway.stop", last.Event)
+	var order []audit.Event
+	for _, r := range g.records() {
+		if r.Event == audit.TransferCommitted || r.Event == audit.GatewayStop {
+			order = append(order, r.Event)
+		}
+	}
+	if !slices.Equal(order, []audit.Event{audit.TransferCommitted, audit.GatewayStop}) {
+		t.Errorf("on record: %q, want the transfer, then the stop", order)
 	}
 }
 
