@@ -5,7 +5,6 @@ package ftpfront
 import (
 	"bufio"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -72,6 +71,7 @@ type fixture struct {
 	front  *Front
 	remote *memremote.Remote
 	log    *memlog
+	logged *watchedLog
 	stop   context.CancelFunc
 	done   chan struct{}
 }
@@ -92,8 +92,8 @@ func start(t *testing.T, change func(*Zone)) *fixture {
 	if change != nil {
 		change(&zone)
 	}
-	f := &fixture{remote: &memremote.Remote{}, log: &memlog{}, done: make(chan struct{})}
-	logger := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	f := &fixture{remote: &memremote.Remote{}, log: &memlog{}, logged: &watchedLog{to: t.Output()}, done: make(chan struct{})}
+	logger := slog.New(slog.NewTextHandler(f.logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 	gw := gateway.New(gateway.Options{
 		Policy: everything(t), Remotes: map[string]gateway.Remote{"far": f.remote}, Log: f.log, Logger: logger, Now: now,
@@ -260,6 +260,32 @@ func (c *client) fetch(command string) []byte {
 	return data
 }
 
-func recordWord(r audit.Record) string {
-	return fmt.Sprintf("%s %s %s", r.Event, r.Path, r.Cause)
+// watchedLog is the operator log of a test.
+type watchedLog struct {
+	to   io.Writer
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *watchedLog) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text.Write(p)
+	return w.to.Write(p)
+}
+
+func (w *watchedLog) holds(words string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return strings.Contains(w.text.String(), words)
+}
+
+// wait waits for words in the log.
+func (w *watchedLog) wait(t *testing.T, words string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !w.holds(words); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%q was not logged", words)
+		}
+	}
 }

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/ftpfront"
+	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/internal/config"
+	"github.com/ftpgw/ftpgw/sftpback"
+)
+
+// newServeCommand is "ftpgw serve".
+func newServeCommand(env environment) *cobra.Command {
+	var path, format, level string
+	cmd := &cobra.Command{
+		Use:   "serve --config FILE|DIR",
+		Short: "Run the gateway",
+		Long: `Run the gateway. When all zones listen, one log line says "ready".
+
+SIGTERM or SIGINT: no device is accepted any more, running transfers may finish within the configured
+shutdown_grace and are aborted then, and the program ends with 0. A second signal ends it at once.
+SIGHUP: the configuration is read again; rules and devices are replaced if it is valid and nothing else changed.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			logger, err := newLogger(env.stderr, format, level)
+			if err != nil {
+				return err
+			}
+			cfg, err := loadConfig(env, path)
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
+			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal has its usual effect
+			hup := make(chan os.Signal, 1)
+			signal.Notify(hup, syscall.SIGHUP)
+			defer signal.Stop(hup)
+			return serve(ctx, cfg, logger, hooks{
+				reload: hup,
+				load:   func() (*config.Config, error) { return loadConfig(env, path) },
+				ready:  func(*appliance) {},
+			})
+		},
+	}
+	addConfigFlag(cmd, &path)
+	cmd.Flags().StringVar(&format, "log-format", "text", "form of the operator log on stderr: text or json")
+	cmd.Flags().StringVar(&level, "log-level", "info", "what the operator log shows: debug, info, warn or error")
+	return cmd
+}
+
+// newLogger makes the operator log.
+func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: use debug, info, warn or error", level)
+	}
+	opts := &slog.HandlerOptions{Level: l}
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, opts)), nil
+	}
+	return nil, fmt.Errorf("--log-format %q: use text or json", format)
+}
+
+// hooks are what serve's callers differ in.
+type hooks struct {
+	reload <-chan os.Signal
+	load   func() (*config.Config, error)
+	ready  func(*appliance) // called once, when all zones listen
+}
+
+// appliance is a gateway with all its parts, wired together.
+type appliance struct {
+	cfg      *config.Config
+	logger   *slog.Logger
+	log      *audit.Log
+	conduits map[string]*sftpback.Conduit
+	first    map[string]<-chan struct{} // closed when the conduit is up for the first time
+	gateway  *gateway.Gateway
+	front    *ftpfront.Front
+}
+
+// serve runs a gateway until ctx ends and all devices are gone.
+func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks) (err error) {
+	log, err := audit.Open(cfg.Audit.Dir, audit.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, log.Close()) }()
+	a := &appliance{cfg: cfg, logger: logger, log: log}
+	if err := a.assemble(); err != nil {
+		return err
+	}
+	if err := a.recordStart(ctx); err != nil {
+		return err
+	}
+	// The conduits outlive the devices: a transfer that finishes within the grace needs them to the end.
+	back, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer stop()
+	a.runConduits(back, &running)
+	if err := a.front.Listen(ctx); err != nil {
+		return err
+	}
+	a.awaitConduits(ctx)
+	logger.Info("ready", "version", version(), "zones", a.front.Addresses(), "conduits", len(cfg.Conduits), "devices", len(cfg.Devices))
+	running.Go(func() { a.watch(back, h) })
+	h.ready(a)
+	err = a.front.Serve(ctx, cfg.Gateway.ShutdownGrace)
+	logger.Info("stopped")
+	return errors.Join(err, log.Record(context.WithoutCancel(ctx), audit.Record{Event: audit.GatewayStop}))
+}
+
+// assemble makes the parts and connects them.
+func (a *appliance) assemble() error {
+	a.conduits = make(map[string]*sftpback.Conduit)
+	a.first = make(map[string]<-chan struct{})
+	remotes := make(map[string]gateway.Remote)
+	for _, c := range a.cfg.Conduits {
+		onState, first := a.observe(c.Name)
+		conduit, err := sftpback.New(sftpback.Config{
+			Name: c.Name, Address: c.Address, User: c.User, Identity: c.Identity, IdentityAgent: c.IdentityAgent,
+			KnownHosts: c.KnownHosts, HostKey: c.HostKey, Root: c.Root, Connections: c.Connections,
+			DialTimeout: c.DialTimeout, RequestTimeout: c.RequestTimeout, KeepAlive: c.KeepAlive,
+			Instance: a.log.Instance(), Logger: a.logger, OnState: onState,
+		})
+		if err != nil {
+			return err
+		}
+		a.conduits[c.Name], a.first[c.Name], remotes[c.Name] = conduit, first, conduit
+	}
+	a.gateway = gateway.New(gateway.Options{
+		Policy: a.cfg.Policy, Remotes: remotes, Log: a.log, Logger: a.logger, Now: time.Now,
+	})
+	a.front = ftpfront.New(ftpfront.Options{
+		Zones: frontZones(a.cfg.Zones), Devices: frontDevices(a.cfg.Devices),
+		Gateway: a.gateway, Log: a.log, Logger: a.logger, Now: time.Now,
+	})
+	return nil
+}
+
+func frontZones(zones []config.Zone) []ftpfront.Zone {
+	var out []ftpfront.Zone
+	for _, z := range zones {
+		out = append(out, ftpfront.Zone{
+			Name: z.Name, Listen: z.Listen, PassiveAddress: z.PassiveAddress,
+			PassivePorts: ftpfront.PortRange{First: z.PassivePorts.First, Last: z.PassivePorts.Last},
+			IdleTimeout:  z.IdleTimeout, LoginTimeout: z.LoginTimeout, DataTimeout: z.DataTimeout, StallTimeout: z.StallTimeout,
+			Greeting: z.Greeting,
+		})
+	}
+	return out
+}
+
+func frontDevices(devices []config.Device) []ftpfront.Device {
+	var out []ftpfront.Device
+	for _, d := range devices {
+		out = append(out, ftpfront.Device{Name: d.Name, User: d.User, PasswordHash: d.PasswordHash, From: d.From, Home: d.Home})
+	}
+	return out
+}
+
+// recordStart puts on record what this run begins with.
+func (a *appliance) recordStart(ctx context.Context) error {
+	if err := a.log.Note(audit.Record{Event: audit.GatewayStart, Detail: map[string]string{"version": version()}}); err != nil {
+		return err
+	}
+	return a.log.Record(ctx, audit.Record{Event: audit.ConfigLoaded, Detail: map[string]string{"digest": a.cfg.Digest}})
+}
