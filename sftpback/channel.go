@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sftpback
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/pkg/sftp"
+)
+
+// Bounds of one request, in units of RequestTimeout: patience with a request that the server works on in silence (a flush of a
+// large file), and the end of patience with one that is never answered although others are.
+const (
+	slowFactor = 4
+	lastFactor = 10
+)
+
+// channel is one SFTP session. An OpenSSH server gives each its own process, which works on one request after another.
+type channel struct {
+	link      *link
+	client    *sftp.Client
+	timeout   time.Duration
+	readSize  int // bytes in one read
+	writeSize int // bytes in one write
+
+	heard atomic.Int64 // when bytes last came in, Unix nanoseconds
+	slow  atomic.Int64 // until when silence is expected, Unix nanoseconds
+
+	busy int // who uses it; guarded by the pool's lock
+}
+
+// has reports whether the server offers an extension in the version that this program knows.
+func (ch *channel) has(extension string) bool {
+	version, ok := ch.client.HasExtension(extension)
+	return ok && (version == "1" || extension == extStatVFS && version == "2")
+}
+
+// Extensions of OpenSSH's PROTOCOL, section 4.
+const (
+	extPosixRename = "posix-rename@openssh.com"
+	extFsync       = "fsync@openssh.com"
+	extStatVFS     = "statvfs@openssh.com"
+)
+
+// do runs f, which makes one request about remote. The connection is ended when the server stays silent for too long, which makes f
+// return; so do always returns.
+func (ch *channel) do(op, remote string, f func() error) error {
+	if cause := ch.link.failure(); cause != nil {
+		return lost(cause)
+	}
+	watch := ch.watch(op, remote)
+	err := f()
+	watch.stop()
+	if err == nil || !isLost(err) {
+		return err
+	}
+	if op == "read" && err == io.EOF && ch.link.failure() == nil {
+		return err // the one request whose answer may be the end of a file
+	}
+	return fmt.Errorf("%s: %w", op, lost(ch.link.failure()))
+}
+
+// doSlow is do for a request on which the server may work for long.
+func (ch *channel) doSlow(op, remote string, f func() error) error {
+	until := time.Now().Add((slowFactor - 1) * ch.timeout).UnixNano()
+	for old := ch.slow.Load(); old < until && !ch.slow.CompareAndSwap(old, until); old = ch.slow.Load() {
+	}
+	return ch.do(op, remote, f)
+}
+
+// watch ends the link when nothing has come in on this channel for RequestTimeout. Requests of others that are answered
+// meanwhile count: a request that waits for its turn is not lost.
+func (ch *channel) watch(op, remote string) *watch {
+	begun := time.Now()
+	return newWatch(ch.timeout, func() (time.Duration, bool) {
+		now := time.Now()
+		since := max(begun.UnixNano(), ch.heard.Load(), ch.slow.Load())
+		left := ch.timeout - now.Sub(time.Unix(0, since))
+		if left > 0 && now.Sub(begun) < lastFactor*ch.timeout {
+			return left, true
+		}
+		ch.link.fail(fmt.Errorf("no answer to %s %s within %v", op, remote, now.Sub(begun).Round(time.Millisecond)))
+		return 0, false
+	})
+}
+
+// heardReader notes on its channel when bytes come in.
+type heardReader struct {
+	io.Reader
+	ch *channel
+}
+
+func (r heardReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if n > 0 {
+		r.ch.heard.Store(time.Now().UnixNano())
+	}
+	return n, err
+}

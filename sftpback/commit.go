@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sftpback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/ftpgw/ftpgw/gateway"
+)
+
+// errUnknown says that a rename may or may not have happened.
+var errUnknown = errors.New("the connection was lost during the rename, and whether the file was published is unknown")
+
+// Commit makes the file durable and publishes it. ctx is looked at until just before the rename, which is not interrupted.
+func (u *upload) Commit(ctx context.Context) (gateway.Receipt, error) {
+	if u.settled {
+		return gateway.Receipt{}, u.conduit.fault("upload", u.final, fmt.Errorf("commit: %w", fs.ErrClosed))
+	}
+	defer u.conduit.pool.release(u.ch)
+	receipt, err := u.store(ctx)
+	if err != nil {
+		u.abort()
+		return gateway.Receipt{}, u.conduit.fault("upload", u.final, err)
+	}
+	receipt.Atomic, err = u.publish(ctx)
+	if err != nil {
+		if !errors.Is(err, errUnknown) {
+			u.abort()
+		}
+		u.settled = true
+		u.stop()
+		return gateway.Receipt{}, u.conduit.fault("upload", u.final, err)
+	}
+	u.settled = true
+	u.stop()
+	return receipt, nil
+}
+
+// store sends what is left, and makes sure that the server has all of it: acknowledged, flushed, of the right size, closed.
+func (u *upload) store(ctx context.Context) (gateway.Receipt, error) {
+	if err := u.finish(); err != nil {
+		return gateway.Receipt{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return gateway.Receipt{}, err
+	}
+	fsynced := false
+	if u.ch.has(extFsync) {
+		if err := u.ch.doSlow("fsync", u.temp, u.file.Sync); err != nil {
+			return gateway.Receipt{}, u.storing("fsync", err)
+		}
+		fsynced = true
+	}
+	info, err := u.ch.fstat(ctx, u.file)
+	if err != nil {
+		return gateway.Receipt{}, u.storing("fstat", err)
+	}
+	if info.Size() != u.size {
+		return gateway.Receipt{}, &transient{fmt.Errorf("the server has %d bytes of the %d that it acknowledged", info.Size(), u.size)}
+	}
+	if err := u.ch.do("close", u.temp, u.file.Close); err != nil {
+		return gateway.Receipt{}, u.storing("close", err)
+	}
+	return gateway.Receipt{Bytes: info.Size(), Fsynced: fsynced, Path: u.final}, nil
+}
+
+// finish sends the last packet and waits for all acknowledgements. A file of one packet is sent from here.
+func (u *upload) finish() error {
+	if u.filled > 0 {
+		buffer, n, at := u.take()
+		if err := u.write(buffer, n, at); err != nil {
+			u.window.fail(err)
+		}
+	}
+	u.free()
+	return u.window.wait()
+}
+
+// publish gives the file its final name. The lock keeps two uploads of this program to one name from passing the comparison with
+// their Base at the same time.
+func (u *upload) publish(ctx context.Context) (atomic bool, err error) {
+	unlock, err := u.conduit.locks.lock(ctx, u.final)
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	if u.base != nil {
+		if err := u.compare(ctx); err != nil {
+			return false, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return false, err
+	}
+	ctx = context.WithoutCancel(ctx)
+	atomic = u.ch.has(extPosixRename)
+	if atomic {
+		err = u.ch.posixRename(ctx, u.temp, u.final)
+	} else {
+		err = u.ch.rename(ctx, u.temp, u.final)
+	}
+	switch {
+	case err == nil:
+		return atomic, nil
+	case isTransient(err):
+		return atomic, u.findOut(ctx, err)
+	default:
+		return false, u.explain(ctx, atomic, err)
+	}
+}
+
+// compare refuses when the file is not the one from which this upload was continued. The protocol's times are whole seconds.
+func (u *upload) compare(ctx context.Context) error {
+	info, err := u.ch.lstat(ctx, u.final)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	exists := err == nil
+	switch {
+	case exists != u.base.Exists:
+	case !exists:
+		return nil
+	case info.Mode().IsRegular() && info.Size() == u.base.Size && info.ModTime().Unix() == u.base.ModTime.Unix():
+		return nil
+	}
+	return gateway.ErrChanged
+}
+
+// explain finds the reason for a refused rename in what stands under the final name.
+func (u *upload) explain(ctx context.Context, atomic bool, err error) error {
+	if !isFailure(err) {
+		return fmt.Errorf("rename: %w", err)
+	}
+	if info, lookErr := u.ch.lstat(ctx, u.final); lookErr == nil {
+		if cause := replaceable(info); cause != nil {
+			return fmt.Errorf("rename: %w", cause)
+		}
+		if !atomic {
+			return fmt.Errorf("%w: the server lacks %s, so that the file cannot be replaced without a moment in which it is gone",
+				fs.ErrExist, extPosixRename)
+		}
+	}
+	return u.storing("rename", err)
+}
+
+// findOut settles a rename whose answer was lost, on another connection. Whoever removes the temporary file knows that the rename
+// has not happened and can no longer happen, even if the server still has it in a queue; where the file is gone, it has.
+func (u *upload) findOut(ctx context.Context, cause error) error {
+	ctx, cancel := context.WithTimeout(ctx, u.conduit.cfg.RequestTimeout)
+	defer cancel()
+	ch, err := u.conduit.pool.acquire(ctx)
+	if err != nil {
+		return u.unknown(cause)
+	}
+	defer u.conduit.pool.release(ch)
+	err = ch.remove(ctx, u.temp)
+	if err == nil {
+		return cause
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return u.unknown(cause)
+	}
+	info, err := ch.lstat(ctx, u.final)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != u.size {
+		return u.unknown(cause)
+	}
+	u.conduit.log.Info("the answer to a rename was lost, but it has happened", "path", u.final, "file", path.Base(u.temp))
+	return nil
+}
+
+func (u *upload) unknown(cause error) error {
+	u.conduit.leftovers.add(u.temp)
+	return &transient{fmt.Errorf("%w: %w", errUnknown, cause)}
+}

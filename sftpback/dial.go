@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sftpback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+)
+
+// clientVersion is what the server sees of us (RFC 4253 section 4.2): no version number for scanners to collect.
+const clientVersion = "SSH-2.0-ftpgw"
+
+// dialer makes SSH connections to the one server of a conduit.
+type dialer struct {
+	cfg   Config
+	hosts *hostKeys
+	who   identity
+}
+
+// strong lists what is negotiated, best first: AES-GCM because it is the cheapest on machines with AES instructions. No SHA-1, no CBC.
+func strong() ssh.Config {
+	return ssh.Config{
+		KeyExchanges: []string{
+			ssh.KeyExchangeMLKEM768X25519, ssh.KeyExchangeCurve25519,
+			ssh.KeyExchangeECDHP256, ssh.KeyExchangeECDHP384, ssh.KeyExchangeECDHP521,
+		},
+		Ciphers: []string{
+			ssh.CipherAES128GCM, ssh.CipherAES256GCM, ssh.CipherChaCha20Poly1305,
+			ssh.CipherAES128CTR, ssh.CipherAES192CTR, ssh.CipherAES256CTR,
+		},
+		MACs: []string{ssh.HMACSHA256ETM, ssh.HMACSHA512ETM},
+	}
+}
+
+// dial connects, authenticates and opens the first SFTP channel, all within DialTimeout.
+func (d *dialer) dial(ctx context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.cfg.DialTimeout)
+	defer cancel()
+	nd := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: d.cfg.KeepAlive, Interval: d.cfg.KeepAlive, Count: 4}}
+	raw, err := nd.DialContext(ctx, "tcp", d.cfg.Address)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	conn := &heardConn{Conn: raw}
+	conn.hear()
+	// The handshake knows no context: the end of ctx closes the connection under it.
+	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
+	l, err := d.start(ctx, conn)
+	if stop() && err == nil {
+		return l, nil
+	}
+	if err == nil { // ctx ended in the last moment, and the connection with it
+		l.fail(ctx.Err())
+		l.wait()
+		err = ctx.Err()
+	}
+	_ = raw.Close()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = fmt.Errorf("not connected within %v: %w", d.cfg.DialTimeout, err)
+	}
+	return nil, err
+}
+
+// start makes a connection a link. The link is of use only with a channel.
+func (d *dialer) start(ctx context.Context, conn *heardConn) (*link, error) {
+	client, err := d.handshake(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	l := newLink(conn, client, d.cfg)
+	if _, err := l.open(); err != nil {
+		l.fail(err)
+		l.wait()
+		return nil, fmt.Errorf("open SFTP: %w", err)
+	}
+	return l, nil
+}
+
+func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*ssh.Client, error) {
+	auth, release := d.who.method(ctx)
+	defer release()
+	cc, channels, requests, err := ssh.NewClientConn(conn, d.cfg.Address, &ssh.ClientConfig{
+		Config:            strong(),
+		User:              d.cfg.User,
+		Auth:              []ssh.AuthMethod{auth},
+		HostKeyCallback:   d.hosts.callback,
+		HostKeyAlgorithms: d.hosts.algorithms,
+		ClientVersion:     clientVersion,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("SSH handshake: %w", err)
+	}
+	return ssh.NewClient(cc, channels, requests), nil
+}
+
+// heardConn remembers when bytes last came in, so that a connection is not given up while it carries something.
+type heardConn struct {
+	net.Conn
+	last atomic.Int64 // Unix nanoseconds
+}
+
+func (c *heardConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.hear()
+	}
+	return n, err
+}
+
+func (c *heardConn) hear() { c.last.Store(time.Now().UnixNano()) }
+
+// silent is the time since something was last heard.
+func (c *heardConn) silent() time.Duration { return time.Since(time.Unix(0, c.last.Load())) }

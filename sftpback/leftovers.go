@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sftpback
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"sync"
+	"time"
+)
+
+// retryLeftovers is how often temporary files that could not be removed are tried again.
+const retryLeftovers = time.Second
+
+// leftovers are the temporary files of failed uploads that could not be removed yet.
+type leftovers struct {
+	wake chan struct{} // holds one element when there is something new
+
+	mu    sync.Mutex
+	paths map[string]struct{}
+}
+
+func newLeftovers() *leftovers {
+	return &leftovers{wake: make(chan struct{}, 1), paths: make(map[string]struct{})}
+}
+
+func (l *leftovers) add(remote string) {
+	l.mu.Lock()
+	l.paths[remote] = struct{}{}
+	l.mu.Unlock()
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *leftovers) list() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []string
+	for p := range l.paths {
+		all = append(all, p)
+	}
+	return all
+}
+
+func (l *leftovers) done(remote string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.paths, remote)
+}
+
+// removeLeftovers removes them whenever there is a connection, until ctx ends. Those that remain then are swept by the next run.
+func (c *Conduit) removeLeftovers(ctx context.Context) {
+	ticker := time.NewTicker(retryLeftovers)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.leftovers.wake:
+		case <-ticker.C:
+		}
+		for _, p := range c.leftovers.list() {
+			if !c.pool.isUp() || !c.removeLeftover(ctx, p) {
+				break // later
+			}
+		}
+	}
+}
+
+// removeLeftover reports whether the file is settled.
+func (c *Conduit) removeLeftover(ctx context.Context, remote string) bool {
+	ch, err := c.pool.acquire(ctx)
+	if err != nil {
+		return false
+	}
+	defer c.pool.release(ch)
+	err = ch.remove(ctx, remote)
+	switch {
+	case err == nil:
+		c.log.Info("removed the temporary file of a failed upload", "path", remote)
+	case errors.Is(err, fs.ErrNotExist):
+	case isTransient(err):
+		return false
+	default:
+		c.log.Warn("cannot remove the temporary file of a failed upload", "path", remote, "error", err)
+	}
+	c.leftovers.done(remote)
+	return true
+}

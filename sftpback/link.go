@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sftpback
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+)
+
+// link is one SSH connection. It ends once, with a cause, and takes all its channels with it.
+type link struct {
+	conn   *heardConn
+	client *ssh.Client
+	cfg    Config
+	wg     sync.WaitGroup
+	done   chan struct{} // closed when the link has failed
+
+	once  sync.Once
+	cause error // valid when done is closed
+
+	mu       sync.Mutex
+	channels []*channel // those that work
+	ended    bool       // no more goroutines may start
+
+	// Guarded by the pool's lock.
+	opening bool // another channel is being opened
+	full    bool // the server has refused another channel
+}
+
+func newLink(conn *heardConn, client *ssh.Client, cfg Config) *link {
+	l := &link{conn: conn, client: client, cfg: cfg, done: make(chan struct{})}
+	l.goes(func() {
+		err := client.Wait()
+		if err == nil {
+			err = errors.New("the server closed the connection")
+		}
+		l.fail(err)
+	})
+	l.goes(l.keepAlive)
+	return l
+}
+
+// goes starts a goroutine that wait waits for, unless the link has ended.
+func (l *link) goes(f func()) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
+	l.wg.Go(f)
+	return true
+}
+
+// fail ends the link. Every request that is under way on it fails.
+func (l *link) fail(cause error) {
+	l.once.Do(func() {
+		l.cause = withoutEOF(cause)
+		close(l.done)
+		_ = l.conn.Close() // what it could report no longer matters
+	})
+}
+
+// failure is the cause of the end, or nil.
+func (l *link) failure() error {
+	select {
+	case <-l.done:
+		return l.cause
+	default:
+		return nil
+	}
+}
+
+// wait returns when the link's goroutines have ended; the link must have failed.
+func (l *link) wait() {
+	<-l.done
+	l.mu.Lock()
+	l.ended = true
+	l.mu.Unlock()
+	l.wg.Wait()
+}
+
+// keepAlive asks the server for an answer now and then (keepalive@openssh.com is refused by every server, which is the answer), so
+// that a connection that has silently gone is noticed before a device needs it.
+func (l *link) keepAlive() {
+	ticker := time.NewTicker(l.cfg.KeepAlive)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-l.done:
+			return
+		case <-ticker.C:
+		}
+		watch := newWatch(l.cfg.KeepAlive, func() (time.Duration, bool) {
+			left := l.cfg.KeepAlive - l.conn.silent()
+			if left <= 0 {
+				l.fail(fmt.Errorf("no answer to keepalive within %v", l.cfg.KeepAlive))
+			}
+			return left, left > 0
+		})
+		_, _, err := l.client.SendRequest("keepalive@openssh.com", true, nil)
+		watch.stop()
+		if err != nil {
+			l.fail(fmt.Errorf("keepalive: %w", err))
+			return
+		}
+	}
+}
+
+// open adds an SFTP channel. The caller bounds it in time by ending the link.
+func (l *link) open() (*channel, error) {
+	sc, requests, err := l.client.OpenChannel("session", nil)
+	if err != nil {
+		return nil, fmt.Errorf("open channel: %w", err)
+	}
+	ended := make(chan struct{})
+	started := l.goes(func() {
+		defer close(ended)
+		ssh.DiscardRequests(requests)
+	}) && l.goes(func() { _, _ = io.Copy(io.Discard, sc.Stderr()) }) // unread, it would fill the window
+	if !started {
+		_ = sc.Close()
+		return nil, lost(l.failure())
+	}
+	ch, err := l.startSFTP(sc)
+	if err != nil {
+		_ = sc.Close() // the reason is in err
+		return nil, err
+	}
+	return ch, nil
+}
+
+func (l *link) startSFTP(sc ssh.Channel) (*channel, error) {
+	ok, err := sc.SendRequest("subsystem", true, ssh.Marshal(struct{ Name string }{"sftp"}))
+	if err != nil {
+		return nil, fmt.Errorf("request subsystem: %w", err)
+	}
+	if !ok {
+		return nil, errors.New("the server refuses the sftp subsystem")
+	}
+	h, err := greet(sc)
+	if err != nil {
+		return nil, err
+	}
+	ch := &channel{link: l, readSize: h.read, writeSize: h.write, timeout: l.cfg.RequestTimeout}
+	pipe := replay(h, heardReader{sc, ch}, sc)
+	// The library never cuts what it is given: packets are cut to the server's sizes here.
+	ch.client, err = sftp.NewClientPipe(pipe, pipe, sftp.MaxPacketUnchecked(maxPacket))
+	if err != nil {
+		return nil, fmt.Errorf("start SFTP: %w", err)
+	}
+	if !l.goes(func() { l.attend(ch) }) {
+		_ = ch.client.Close() // the link is gone
+		return nil, lost(l.failure())
+	}
+	l.mu.Lock()
+	l.channels = append(l.channels, ch)
+	l.mu.Unlock()
+	return ch, nil
+}
+
+// attend takes the channel out of the link when it ends; a link without channels is of no use.
+func (l *link) attend(ch *channel) {
+	_ = ch.client.Wait() // it only says that the connection was lost
+	_ = ch.client.Close()
+	l.mu.Lock()
+	left := l.channels[:0:0]
+	for _, other := range l.channels {
+		if other != ch {
+			left = append(left, other)
+		}
+	}
+	l.channels = left
+	l.mu.Unlock()
+	if len(left) == 0 {
+		l.fail(errors.New("the server closed the SFTP channel"))
+	}
+}
+
+// working lists the channels that can be used now.
+func (l *link) working() []*channel {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.channels
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sftpback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/ftpgw/ftpgw/gateway"
+)
+
+// errNoHome says that the home does not exist yet. It Is fs.ErrNotExist.
+var errNoHome = fmt.Errorf("the home directory: %w", fs.ErrNotExist)
+
+// errOutside is what a path gets that a symbolic link leads out of the home.
+var errOutside = fmt.Errorf("a symbolic link leads out of the home: %w", fs.ErrPermission)
+
+// errUnclear is what a path with a symbolic link gets on a server whose REALPATH does not resolve links.
+var errUnclear = fmt.Errorf("the server does not tell where a symbolic link leads: %w", fs.ErrPermission)
+
+// lastComponent says what an operation does with a symbolic link under the last name.
+type lastComponent int
+
+const (
+	followLast lastComponent = iota // acts on what it leads to
+	keepLast                        // acts on the link itself
+)
+
+// spot is where a Location is on the server.
+type spot struct {
+	remote string      // without symbolic links below the home, except the last component where it is kept
+	info   fs.FileInfo // what is there, by LSTAT; nil when there is nothing
+}
+
+// resolve finds where l is and holds it inside its home. All components are looked at in one round trip; only where one is a
+// symbolic link is the server asked where it leads. Nothing under the last name is not an error.
+func (c *Conduit) resolve(ctx context.Context, ch *channel, l gateway.Location, last lastComponent) (spot, error) {
+	names, err := c.components(l)
+	if err != nil {
+		return spot{}, err
+	}
+	home := c.home(l)
+	infos, err := ch.look(ctx, home, names)
+	if err != nil {
+		return spot{}, err
+	}
+	full := path.Join(home, path.Join(names...))
+	for i, info := range infos[1:] {
+		isLast := i == len(names)-1
+		switch {
+		case info == nil && !isLast:
+			return spot{}, fs.ErrNotExist
+		case info == nil:
+		case info.Mode()&fs.ModeSymlink != 0 && (!isLast || last == followLast):
+			return c.resolveLink(ctx, ch, home, full, last)
+		case !info.IsDir() && !isLast:
+			return spot{}, syscall.ENOTDIR
+		}
+	}
+	return spot{remote: full, info: infos[len(names)]}, nil
+}
+
+// look asks about the home and each component below it at once. The home itself may be a link: it is the administrator's.
+func (ch *channel) look(ctx context.Context, home string, names []string) ([]fs.FileInfo, error) {
+	infos := make([]fs.FileInfo, len(names)+1)
+	errs := make([]error, len(names)+1)
+	var wg sync.WaitGroup
+	wg.Go(func() { infos[0], errs[0] = ch.stat(ctx, home) })
+	at := home
+	for i, name := range names {
+		at = path.Join(at, name)
+		p := at
+		wg.Go(func() { infos[i+1], errs[i+1] = ch.lstat(ctx, p) })
+	}
+	wg.Wait()
+	if errors.Is(errs[0], fs.ErrNotExist) {
+		return nil, errNoHome
+	}
+	for i, err := range errs {
+		if errors.Is(err, fs.ErrNotExist) {
+			infos[i] = nil
+			continue
+		}
+		// Behind a link or a file, refusals mean nothing: what counts is the link or file.
+		if err != nil && (i == 0 || !behindOther(infos[1:i])) {
+			return nil, err
+		}
+	}
+	if !infos[0].IsDir() {
+		return nil, fmt.Errorf("the home: %w", syscall.ENOTDIR)
+	}
+	return infos, nil
+}
+
+// behindOther reports whether one of the components is there, but not a directory.
+func behindOther(infos []fs.FileInfo) bool {
+	return slices.ContainsFunc(infos, func(info fs.FileInfo) bool { return info != nil && !info.IsDir() })
+}
+
+// resolveLink asks the server where full really is.
+func (c *Conduit) resolveLink(ctx context.Context, ch *channel, home, full string, last lastComponent) (spot, error) {
+	realHome, err := ch.realPath(ctx, home)
+	if err != nil {
+		return spot{}, err
+	}
+	realFull, err := ch.whereIs(ctx, full, last)
+	if err != nil {
+		return spot{}, err
+	}
+	below, ok := within(realHome, realFull)
+	if !ok {
+		return spot{}, errOutside
+	}
+	names := split(below)
+	infos, err := ch.look(ctx, realHome, names)
+	if err != nil {
+		return spot{}, err
+	}
+	for i, info := range infos[1:] {
+		isLast := i == len(names)-1
+		switch {
+		case info == nil && !isLast:
+			return spot{}, fs.ErrNotExist
+		case info == nil:
+		case info.Mode()&fs.ModeSymlink != 0 && (!isLast || last == followLast):
+			return spot{}, errUnclear
+		case !info.IsDir() && !isLast:
+			return spot{}, syscall.ENOTDIR
+		}
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, tempPrefix) {
+			return spot{}, fmt.Errorf("%w: a symbolic link leads to a file of the gateway", fs.ErrPermission)
+		}
+	}
+	return spot{remote: realFull, info: infos[len(names)]}, nil
+}
+
+// whereIs is the real path of full: of its parent where the last component is kept, or is not there.
+func (ch *channel) whereIs(ctx context.Context, full string, last lastComponent) (string, error) {
+	if last == followLast {
+		found, err := ch.realPath(ctx, full)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return found, err
+		}
+		if _, err := ch.lstat(ctx, full); err == nil {
+			return "", fmt.Errorf("the symbolic link leads nowhere: %w", fs.ErrNotExist)
+		}
+	}
+	parent, err := ch.realPath(ctx, path.Dir(full))
+	if err != nil {
+		return "", err
+	}
+	return path.Join(parent, path.Base(full)), nil
+}
+
+// within is p as seen from base, when it is base or below it.
+func within(base, p string) (string, bool) {
+	if !path.IsAbs(base) || !path.IsAbs(p) || path.Clean(p) != p {
+		return "", false
+	}
+	base = path.Clean(base)
+	if p == base {
+		return "/", true
+	}
+	if base == "/" {
+		return p, true
+	}
+	below, ok := strings.CutPrefix(p, base+"/")
+	return "/" + below, ok
+}
+
+// makeHome creates the home of l: each missing directory below the root, but never the root, whose absence means that something is
+// not mounted or not configured.
+func (c *Conduit) makeHome(ctx context.Context, ch *channel, l gateway.Location) error {
+	if _, err := c.components(l); err != nil {
+		return err
+	}
+	at := c.cfg.Root
+	for _, name := range split(l.Home) {
+		at = path.Join(at, name)
+		if err := ch.makeDir(ctx, at); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("create home %s: %w", at, err)
+		}
+	}
+	return nil
+}
+
+// makeDir creates a directory that only its owner and group can use.
+func (ch *channel) makeDir(ctx context.Context, p string) error {
+	if err := ch.mkdir(ctx, p); err != nil {
+		if found, lookErr := ch.lstat(ctx, p); lookErr == nil && found != nil {
+			return fs.ErrExist
+		}
+		if isFailure(err) && ch.isFull(ctx, path.Dir(p), 1) {
+			return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
+		}
+		return err
+	}
+	info, err := ch.lstat(ctx, p)
+	if err != nil {
+		return err
+	}
+	// Bits are only ever taken away: the server's umask may be stricter, and a set-group-ID bit is inherited for a reason.
+	const mode = 0o750
+	if info.Mode().Perm()&^mode == 0 {
+		return nil
+	}
+	kept := info.Mode() & (fs.ModeSetgid | fs.ModeSticky | mode)
+	if err := ch.chmod(ctx, p, kept); err != nil && !isRefusal(err) {
+		return err
+	}
+	return nil
+}
+
+// isRefusal reports whether a server does not let modes be set at all, which some do.
+func isRefusal(err error) bool {
+	return errors.Is(err, fs.ErrPermission) || isUnsupported(err) || isFailure(err)
+}
+
+// isFull reports whether the file system of dir has no room for size more bytes, or for another file. OpenSSH answers ENOSPC with
+// SSH_FX_FAILURE, so it has to be asked (statvfs@openssh.com).
+func (ch *channel) isFull(ctx context.Context, dir string, size int) bool {
+	if !ch.has(extStatVFS) {
+		return false
+	}
+	vfs, err := ch.statVFS(context.WithoutCancel(ctx), dir)
+	if err != nil {
+		return false // then it stays a failure without a name
+	}
+	return vfs.Frsize > 0 && vfs.Bavail < (uint64(size)+vfs.Frsize-1)/vfs.Frsize || vfs.Files > 0 && vfs.Favail == 0
+}
