@@ -60,7 +60,7 @@ func loadConfig(env environment, path string) (*config.Config, error) {
 		KnownHosts: sftpback.CheckKnownHosts,
 	})
 	if de := (*config.DiagnosticsError)(nil); errors.As(err, &de) {
-		if werr := de.WriteText(env.stderr, env.width, env.color); werr != nil {
+		if werr := de.WriteText(env.stderr, env.width, env.color()); werr != nil {
 			return nil, errors.Join(err, werr)
 		}
 	}

@@ -106,7 +106,7 @@ func execute(t testing.TB, stdin string, args ...string) (status int, stdout, st
 	var out, errs bytes.Buffer
 	env := environment{
 		stdin: strings.NewReader(stdin), stdout: &out, stderr: &errs, getenv: func(string) string { return "" },
-		now: func() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) },
+		now: testTime,
 	}
 	status = run(context.Background(), env, args)
 	return status, out.String(), errs.String()
@@ -171,3 +171,5 @@ func TestExamplesDecide(t *testing.T) {
 		})
 	}
 }
+
+func testTime() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }

@@ -32,8 +32,13 @@ type environment struct {
 	now            func() time.Time
 	// readPassword shows a prompt and reads a line without echo. It is nil where stdin is no terminal.
 	readPassword func(prompt string) ([]byte, error)
-	width        int  // columns to wrap diagnostics at, 0 where nobody looks
-	color        bool // whether stderr takes escape sequences
+	terminal     bool // whether stderr is a terminal
+	width        int  // its columns, 0 where they are not known
+}
+
+// color reports whether stderr takes escape sequences, and the user does (https://no-color.org).
+func (env environment) color() bool {
+	return env.terminal && env.getenv("NO_COLOR") == "" && env.getenv("TERM") != "dumb"
 }
 
 func processEnvironment() environment {
@@ -50,7 +55,7 @@ func processEnvironment() environment {
 		}
 	}
 	if fd := int(os.Stderr.Fd()); term.IsTerminal(fd) {
-		env.color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+		env.terminal = true
 		if width, _, err := term.GetSize(fd); err == nil {
 			env.width = width
 		}

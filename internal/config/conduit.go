@@ -97,7 +97,7 @@ func (b body) identity(c *Conduit) {
 		return
 	}
 	if err := b.checks.Identity(c.Identity); err != nil {
-		b.fail(at, "Unusable identity", "%s. A key that has a passphrase can be held by an ssh-agent: set identity_agent instead.", capital(err.Error()))
+		b.fail(at, "Unusable identity", "%s. To use an ssh-agent, set identity_agent instead of identity.", capital(err.Error()))
 	}
 }
 
