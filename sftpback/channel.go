@@ -54,11 +54,12 @@ func (ch *channel) do(op, remote string, f func() error) error {
 	watch := ch.watch(op, remote)
 	err := f()
 	watch.stop()
-	if err == nil || !isLost(err) {
+	if err == nil || isAnswer(err) || op == "read" && err == io.EOF {
 		return err
 	}
-	if op == "read" && err == io.EOF && ch.link.failure() == nil {
-		return err // the one request whose answer may be the end of a file
+	if !isLost(err) {
+		// It could not be sent, or what came back is not SFTP: either way nothing more can be learned here.
+		ch.link.fail(err)
 	}
 	return fmt.Errorf("%s: %w", op, lost(ch.link.failure()))
 }

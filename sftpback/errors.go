@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"syscall"
 
 	"github.com/pkg/sftp"
@@ -73,6 +74,13 @@ func lost(cause error) error {
 // isLost reports whether err is that of a request whose channel or connection has ended.
 func isLost(err error) bool {
 	return errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.Is(err, sftp.ErrSSHFxNoConnection) || errors.Is(err, io.EOF)
+}
+
+// isAnswer reports whether err is what the server has answered, or that of a file closed before. Of the statuses the library
+// translates three; SSH_FX_EOF becomes io.EOF, which only a read may answer.
+func isAnswer(err error) bool {
+	var status *sftp.StatusError
+	return errors.As(err, &status) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrClosed)
 }
 
 // isFailure reports whether err is SSH_FX_FAILURE, with which version 3 of the protocol (draft-ietf-secsh-filexfer-02 section 7)
