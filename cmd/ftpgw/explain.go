@@ -172,7 +172,7 @@ func (f explainFlags) peer(d config.Device) (netip.Addr, error) {
 		if err != nil {
 			return a, fmt.Errorf("--from %q is not an IP address", f.from)
 		}
-		return a.Unmap(), nil
+		return a.Unmap().WithZone(""), nil
 	}
 	if len(d.From) > 0 && d.From[0].IsSingleIP() {
 		return d.From[0].Addr(), nil

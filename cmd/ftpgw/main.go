@@ -140,7 +140,7 @@ func hintFor(root *cobra.Command, args []string, err error) string {
 			if strings.HasPrefix(arg, "-") {
 				continue
 			}
-			// Cobra takes the distance from the command where it was switched on for, which is nowhere.
+			// Cobra sets the distance only where it prints the suggestions itself.
 			root.SuggestionsMinimumDistance = 2
 			if names := root.SuggestionsFor(arg); len(names) > 0 {
 				return fmt.Sprintf("did you mean %q?", names[0])

@@ -29,8 +29,7 @@ const referenceIntroduction = `# Configuration reference
 
 A configuration is a file in [HCL](https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md), or a directory. All files of a
 directory whose names end in .hcl are read as one configuration, in the order of their names; hidden files and sub-directories are
-not read. Expressions are plain values: there are no variables and no functions. Nothing is looked up at run time that is not
-written here.
+not read. Values are written out: there are no variables and no functions.
 
 ` + "`ftpgw check --config FILE|DIR`" + ` shows everything that is wrong with a configuration in one run. ` + "`ftpgw explain`" + ` tells which rule
 decides a given case. Examples to start from are in [configs](../configs).
@@ -101,7 +100,7 @@ func writeBlock(out *strings.Builder, b blockSpec, level string) {
 	for _, a := range b.attributes {
 		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", a.name, a.kind, a.standard(), a.meaning)
 	}
-	fmt.Fprintf(out, "\n```hcl\n%s```\n\n", b.sample(header))
+	fmt.Fprintf(out, "\nEvery attribute by example, also those that exclude each other:\n\n```hcl\n%s```\n\n", b.sample(header))
 	for _, inner := range b.blocks {
 		writeBlock(out, inner, level+"#")
 	}
@@ -117,7 +116,7 @@ func (a attribute) standard() string {
 	case a.fallback != "":
 		return "`\"" + a.fallback + "\"`"
 	default:
-		return "none: " + a.absent
+		return "if left out: " + a.absent
 	}
 }
 

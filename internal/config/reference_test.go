@@ -5,6 +5,9 @@ package config
 import (
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 func TestReferenceIsUpToDate(t *testing.T) {
@@ -23,6 +26,9 @@ func TestEveryAttributeIsDescribed(t *testing.T) {
 		}
 		if b.meaning == "" {
 			t.Errorf("block %s has no meaning", b.name)
+		}
+		if _, diags := hclsyntax.ParseConfig([]byte(b.sample(b.name)), b.name, hcl.InitialPos); diags.HasErrors() {
+			t.Errorf("the sample of %s is not HCL: %v", b.name, diags)
 		}
 		for _, a := range b.attributes {
 			if a.meaning == "" || a.example == "" || !kinds[a.kind] {
