@@ -6,16 +6,17 @@ SHELL    := /bin/bash
 GO       ?= go
 FUZZTIME ?= 30s
 BENCH    ?= .
+VERSION  ?=
 
 # One static binary: no cgo, and nothing of the building machine in it.
-BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w'
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(if $(VERSION),-X main.buildVersion=$(VERSION))'
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build cross deps check test bench fuzz clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
-	@echo "  FUZZTIME=$(FUZZTIME) is for each fuzz target, BENCH=$(BENCH) selects benchmarks"
+	@echo "  FUZZTIME=$(FUZZTIME) is for each fuzz target, BENCH=$(BENCH) selects benchmarks, VERSION=v1.2.3 names a release"
 
 demo: build ## relay sample files through a policy on this machine and show the evidence
 	bin/ftpgw demo
@@ -32,7 +33,7 @@ deps: ## install the servers and clients that the tests use, where missing
 	test/install-deps.sh
 
 check: ## gofmt, go vet, staticcheck
-	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	@out=$$(gofmt -l .) || exit 1; \
 	if [ -n "$$out" ]; then echo "not formatted with gofmt:"; echo "$$out"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...

@@ -25,7 +25,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	programPath = filepath.Join(dir, "ftpgw")
-	build := exec.Command("go", "build", "-trimpath", "-o", programPath, "../cmd/ftpgw")
+	build := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-o", programPath, "../cmd/ftpgw")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if os.Getenv("FTPGW_RACE") == "1" {
 		build.Args = append(build.Args[:2], append([]string{"-race"}, build.Args[2:]...)...)
