@@ -29,6 +29,8 @@ type channel struct {
 	heard atomic.Int64 // when bytes last came in, Unix nanoseconds
 	slow  atomic.Int64 // until when silence is expected, Unix nanoseconds
 
+	dead atomic.Bool // a request on it was lost
+
 	busy int // who uses it; guarded by the pool's lock
 }
 
@@ -57,6 +59,7 @@ func (ch *channel) do(op, remote string, f func() error) error {
 	if err == nil || isAnswer(err) || op == "read" && err == io.EOF {
 		return err
 	}
+	ch.dead.Store(true) // nobody else shall be sent here until the end of the channel has been noticed everywhere
 	if !isLost(err) {
 		// It could not be sent, or what came back is not SFTP: either way nothing more can be learned here.
 		ch.link.fail(err)

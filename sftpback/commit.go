@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 
 	"github.com/ftpgw/ftpgw/gateway"
 )
@@ -62,6 +61,7 @@ func (u *upload) store(ctx context.Context) (gateway.Receipt, error) {
 	if info.Size() != u.size {
 		return gateway.Receipt{}, &transient{fmt.Errorf("the server has %d bytes of the %d that it acknowledged", info.Size(), u.size)}
 	}
+	u.stored = info
 	if err := u.ch.do("close", u.temp, u.file.Close); err != nil {
 		return gateway.Receipt{}, u.storing("close", err)
 	}
@@ -152,24 +152,49 @@ func (u *upload) explain(ctx context.Context, atomic bool, err error) error {
 func (u *upload) findOut(ctx context.Context, cause error) error {
 	ctx, cancel := context.WithTimeout(ctx, u.conduit.cfg.RequestTimeout)
 	defer cancel()
-	ch, err := u.conduit.pool.acquire(ctx)
-	if err != nil {
-		return u.unknown(cause)
+	for ctx.Err() == nil {
+		ch, err := u.conduit.pool.acquire(ctx)
+		if err != nil {
+			return u.unknown(cause)
+		}
+		happened, err := u.happened(ctx, ch)
+		u.conduit.pool.release(ch)
+		switch {
+		case isTransient(err): // this connection has gone, too
+		case err != nil:
+			return u.unknown(cause)
+		case happened:
+			u.conduit.log.Info("the answer to a rename was lost, but it has happened", "path", u.final)
+			return nil
+		default:
+			return cause
+		}
 	}
-	defer u.conduit.pool.release(ch)
-	err = ch.remove(ctx, u.temp)
+	return u.unknown(cause)
+}
+
+// happened reports whether the rename has happened. Afterwards it cannot happen any more. A transient error has changed nothing.
+func (u *upload) happened(ctx context.Context, ch *channel) (bool, error) {
+	_, err := ch.lstat(ctx, u.temp)
 	if err == nil {
-		return cause
+		if err = ch.remove(ctx, u.temp); err == nil {
+			return false, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return false, errUnknown // if the answer to this is lost, a missing file no longer proves anything
+		}
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return u.unknown(cause)
+		return false, err
 	}
 	info, err := ch.lstat(ctx, u.final)
-	if err != nil || !info.Mode().IsRegular() || info.Size() != u.size {
-		return u.unknown(cause)
+	if err != nil {
+		return false, err
 	}
-	u.conduit.log.Info("the answer to a rename was lost, but it has happened", "path", u.final, "file", path.Base(u.temp))
-	return nil
+	if !info.Mode().IsRegular() || info.Size() != u.stored.Size() || !info.ModTime().Equal(u.stored.ModTime()) {
+		return false, errUnknown // somebody else has removed the one or replaced the other
+	}
+	return true, nil
 }
 
 func (u *upload) unknown(cause error) error {

@@ -66,7 +66,7 @@ func TestKillAndRestart(t *testing.T) {
 			t.Errorf("%s: Commit: %v", name, err)
 		}
 	}
-	eventually(t, "a failed attempt", func() bool { return strings.Contains(f.log.String(), "cannot connect") })
+	eventually(t, "a failed attempt", func() bool { return strings.Contains(f.log.String(), "connection refused") })
 	if err := f.Available(t.Context()); !gateway.IsTemporary(err) || !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("Available: %v", err)
 	}

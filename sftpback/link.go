@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -169,15 +170,10 @@ func (l *link) attend(ch *channel) {
 	_ = ch.client.Wait() // it only says that the connection was lost
 	_ = ch.client.Close()
 	l.mu.Lock()
-	left := l.channels[:0:0]
-	for _, other := range l.channels {
-		if other != ch {
-			left = append(left, other)
-		}
-	}
-	l.channels = left
+	l.channels = slices.DeleteFunc(l.channels, func(other *channel) bool { return other == ch })
+	left := len(l.channels)
 	l.mu.Unlock()
-	if len(left) == 0 {
+	if left == 0 {
 		l.fail(errors.New("the server closed the SFTP channel"))
 	}
 }
@@ -186,5 +182,5 @@ func (l *link) attend(ch *channel) {
 func (l *link) working() []*channel {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.channels
+	return slices.DeleteFunc(slices.Clone(l.channels), func(ch *channel) bool { return ch.dead.Load() })
 }

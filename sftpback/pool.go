@@ -40,6 +40,7 @@ type pool struct {
 
 	mu       sync.Mutex
 	links    []*link
+	lostAt   time.Time     // when the last of the links was lost
 	lastErr  error         // of the last attempt, when there is no link and an attempt has failed since there was one
 	changed  chan struct{} // closed and replaced whenever links or lastErr change
 	kicked   chan struct{} // closed and replaced to end the pauses between attempts
@@ -86,7 +87,7 @@ func (p *pool) keep(ctx context.Context) {
 		begun := time.Now()
 		l, err := p.dialer.dial(ctx)
 		if err != nil {
-			p.failed(ctx, err)
+			p.failed(ctx, begun, err)
 		} else {
 			begun = time.Now()
 			p.add(l)
@@ -158,19 +159,20 @@ func (p *pool) remove(l *link) {
 		p.log.Warn("connection lost", "error", l.cause, "connections", len(p.links))
 	}
 	if len(p.links) == 0 {
+		p.lostAt = time.Now()
 		p.states.put(false, l.cause)
 	}
 	p.wakeLocked()
 }
 
-// failed notes a failed attempt. A failure is logged when it is another one than before, not at every attempt.
-func (p *pool) failed(ctx context.Context, err error) {
+// failed notes a failed attempt. One that was begun before the last link was lost says nothing about what comes after. A failure is logged when it is another one than before, not at every attempt.
+func (p *pool) failed(ctx context.Context, begun time.Time, err error) {
 	if ctx.Err() != nil {
 		err = errStopped
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.links) == 0 {
+	if len(p.links) == 0 && begun.After(p.lostAt) {
 		if p.lastErr == nil {
 			p.states.put(false, err)
 		}
