@@ -32,7 +32,8 @@ type upload struct {
 	size    int64           // bytes handed over to the window
 	ctx     context.Context // ends with Abort, for what has not been sent yet
 	stop    context.CancelFunc
-	settled bool // Commit or Abort has run
+	stored  fs.FileInfo // the hidden file when all of it was there
+	settled bool        // Commit or Abort has run
 }
 
 // Begin opens an upload under a hidden name in the directory of t. It creates the home, but no other directory.
