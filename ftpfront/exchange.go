@@ -38,12 +38,12 @@ func (x *exchange) announce(r reply) error {
 func (x *exchange) finish(r reply) error {
 	rec := x.session.record(audit.Command)
 	rec.CommandFields = &audit.CommandFields{
-		Verb: x.verb, Args: x.recordableArgs(), Code: r.code, Text: r.summary(),
+		Verb: x.recordableVerb(), Args: x.recordableArgs(), Code: r.code, Text: r.summary(),
 		Preliminary: x.preliminary, Duration: time.Since(x.begin).Microseconds(),
 	}
 	if r.cause != nil {
 		rec.Cause = r.cause.Error()
-		x.session.log.Info("command refused", "verb", x.verb, "code", r.code, "cause", r.cause)
+		x.session.log.Info("command refused", "verb", x.recordableVerb(), "code", r.code, "cause", r.cause)
 	}
 	if err := x.session.front.log.Note(rec); err != nil {
 		x.session.log.Error("audit log failed, session ends", "error", err)
@@ -58,8 +58,16 @@ func (x *exchange) finish(r reply) error {
 	return nil
 }
 
-// recordableArgs masks what must be on no record: passwords and accounts, and, since a device out of step may send its password
-// where a verb belongs, the whole of a line that is no known command.
+// recordableVerb is the verb for the record. A device out of step sends its password where a verb belongs, so that what is no known
+// command is masked as a whole.
+func (x *exchange) recordableVerb() string {
+	if _, known := x.session.front.commands[x.verb]; !known && x.verb != "" {
+		return masked
+	}
+	return x.verb
+}
+
+// recordableArgs masks what must be on no record: passwords and accounts, and whatever comes behind a verb that is not known.
 func (x *exchange) recordableArgs() string {
 	switch cmd, known := x.session.front.commands[x.verb]; {
 	case x.args == "":

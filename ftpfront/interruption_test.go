@@ -310,8 +310,8 @@ func TestSecretsAreMasked(t *testing.T) {
 	c.cmd(500, "hunter2-verb hunter2-argument")
 	c.cmd(221, "QUIT")
 	for _, r := range f.waitFor(t, audit.Command, 7) {
-		for _, secret := range []string{"hunter2-wrong", password, "hunter2-account", "hunter2-argument"} {
-			if strings.Contains(r.Args+r.Text+r.Cause, secret) {
+		for _, secret := range []string{"hunter2-wrong", password, "hunter2-account", "hunter2-verb", "hunter2-argument"} {
+			if strings.Contains(strings.ToLower(r.Verb+r.Args+r.Text+r.Cause), secret) {
 				t.Errorf("%q is on record: %+v", secret, r.CommandFields)
 			}
 		}
