@@ -50,7 +50,7 @@ func (d *dtp) run(ctx context.Context, way direction) error {
 	script := newScript(d.control, []string{"USER d", "PASS d", "EPSV", verb})
 	drv := &driver{dtp: d, ctx: ctx, listener: &oneShotListener{conn: script, addr: d.control.LocalAddr()}}
 	server := ftpserver.NewFtpServer(drv)
-	server.Logger = d.logger
+	server.Logger = slog.New(demoted{d.logger.Handler()})
 	if err := server.Listen(); err != nil {
 		return fmt.Errorf("start the data transfer process: %w", err)
 	}
@@ -67,6 +67,24 @@ func (d *dtp) run(ctx context.Context, way direction) error {
 		return fmt.Errorf("the data transfer process ended with %d", code)
 	}
 }
+
+// demoted logs what the library says at debug level: it speaks of the dialogue in memory, what matters of it comes back as an error.
+type demoted struct{ slog.Handler }
+
+func (h demoted) Enabled(ctx context.Context, _ slog.Level) bool {
+	return h.Handler.Enabled(ctx, slog.LevelDebug)
+}
+
+func (h demoted) Handle(ctx context.Context, r slog.Record) error {
+	r.Level = slog.LevelDebug
+	r.Message = "ftpserverlib: " + r.Message
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h demoted) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return demoted{h.Handler.WithAttrs(attrs)}
+}
+func (h demoted) WithGroup(name string) slog.Handler { return demoted{h.Handler.WithGroup(name)} }
 
 // driver is what the library asks during the dialogue. Its ClientDriver half has nothing to offer but the one file.
 type driver struct {
