@@ -34,7 +34,7 @@ func newServeCommand(env environment) *cobra.Command {
 SIGTERM or SIGINT: no device is accepted any more, running transfers may finish within the configured
 shutdown_grace and are aborted then, and the program ends with 0. A second signal ends it at once.
 SIGHUP: the configuration is read again; rules and devices are replaced if it is valid and nothing else changed.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logger, err := newLogger(env.stderr, format, level)
 			if err != nil {
@@ -114,8 +114,12 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	// The conduits outlive the devices: a transfer that finishes within the grace needs them to the end.
 	back, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
-	defer running.Wait()
-	defer stop()
+	defer func() { // the end of the gateway is the last that is put on record
+		stop()
+		running.Wait()
+		err = errors.Join(err, log.Record(context.WithoutCancel(ctx), audit.Record{Event: audit.GatewayStop}))
+		logger.Info("stopped")
+	}()
 	a.runConduits(back, &running)
 	if err := a.front.Listen(ctx); err != nil {
 		return err
@@ -124,9 +128,7 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	logger.Info("ready", "version", version(), "zones", a.front.Addresses(), "conduits", len(cfg.Conduits), "devices", len(cfg.Devices))
 	running.Go(func() { a.watch(back, h) })
 	h.ready(a)
-	err = a.front.Serve(ctx, cfg.Gateway.ShutdownGrace)
-	logger.Info("stopped")
-	return errors.Join(err, log.Record(context.WithoutCancel(ctx), audit.Record{Event: audit.GatewayStop}))
+	return a.front.Serve(ctx, cfg.Gateway.ShutdownGrace)
 }
 
 // assemble makes the parts and connects them.
