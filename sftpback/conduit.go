@@ -51,7 +51,7 @@ type Conduit struct {
 	pool      *pool
 	leftovers *leftovers
 	locks     keyedLocks
-	buffers   sync.Pool // of *[]byte, each maxPacket long
+	buffers   sync.Pool // of *[]byte; see buffer
 
 	run     string        // identifies this run in the names of temporary files
 	counter atomic.Uint32 // of temporary files
@@ -79,7 +79,6 @@ func New(cfg Config) (*Conduit, error) {
 		return nil, fmt.Errorf("conduit %s: make a run id: %w", cfg.Name, err)
 	}
 	c := &Conduit{cfg: cfg, log: cfg.Logger, run: hex.EncodeToString(id), leftovers: newLeftovers()}
-	c.buffers.New = func() any { b := make([]byte, maxPacket); return &b }
 	c.pool = newPool(&dialer{cfg: cfg, hosts: hosts, who: who}, cfg)
 	return c, nil
 }
@@ -146,4 +145,14 @@ func (c *Conduit) with(ctx context.Context, op string, l gateway.Location, f fun
 	}
 	defer c.pool.release(ch)
 	return c.fault(op, remote, f(ch))
+}
+
+// buffer is a buffer of at least size bytes. It is as large as the server's packets, which nearly always all have one size: with
+// 32 KiB packets the largest ones would take eight times the memory of a window.
+func (c *Conduit) buffer(size int) *[]byte {
+	if b, ok := c.buffers.Get().(*[]byte); ok && len(*b) >= size {
+		return b
+	}
+	b := make([]byte, size)
+	return &b
 }

@@ -120,7 +120,6 @@ type readAhead struct {
 	window    *window
 	next, end int64
 	queue     []*readPart
-	stopped   bool
 }
 
 // readPart is one packet. Its fields are set when done is closed.
@@ -137,7 +136,7 @@ type readPart struct {
 func (r *readAhead) fill() error {
 	for r.next < r.end && len(r.queue) < cap(r.window.slots) {
 		p := &readPart{at: r.next, size: int(min(int64(r.d.ch.readSize), r.end-r.next)), done: make(chan struct{})}
-		p.buffer = r.d.conduit.buffers.Get().(*[]byte)
+		p.buffer = r.d.conduit.buffer(r.d.ch.readSize)
 		single := r.next == r.d.offset && r.next+int64(p.size) == r.end
 		r.next += int64(p.size)
 		r.queue = append(r.queue, p)

@@ -82,10 +82,31 @@ type emptyReads struct{ *os.File }
 func (emptyReads) ReadAt([]byte, int64) (int, error) { return 0, nil }
 
 func TestEmptyReadsForEver(t *testing.T) {
-	f := overFake(t, &fake{read: func(f *os.File) io.ReaderAt { return emptyReads{f} }}, func(cfg *Config) { cfg.RequestTimeout = 30 * time.Millisecond })
+	f := overFake(t, &fake{read: func(f *os.File) io.ReaderAt { return emptyReads{f} }}, func(cfg *Config) { cfg.RequestTimeout = 200 * time.Millisecond })
 	f.put(t, "/x", []byte("12345"))
 	if _, err := f.download(t.Context(), "/x", 0); !gateway.IsTemporary(err) || !strings.Contains(err.Error(), "no answer to read") {
 		t.Errorf("download: %v", err)
+	}
+}
+
+// slowFile needs a while for each write.
+type slowFile struct{ *os.File }
+
+func (f slowFile) WriteAt(p []byte, at int64) (int, error) {
+	time.Sleep(150 * time.Millisecond) // this is what is tested
+	return f.File.WriteAt(p, at)
+}
+
+// A packet that queues behind others for longer than RequestTimeout is not lost while those are answered: a slow link is not a
+// dead one. The library's server works on eight packets at a time, and sixty-four are under way.
+func TestSlowServerIsNotDead(t *testing.T) {
+	f := overFake(t, &fake{write: func(f *os.File) io.WriterAt { return slowFile{f} }}, func(cfg *Config) { cfg.RequestTimeout = time.Second })
+	want := noise(4 << 20)
+	if _, err := f.upload(t.Context(), gateway.Target{Location: at("/x")}, want); err != nil {
+		t.Error(err)
+	}
+	if got, err := os.ReadFile(f.local("/x")); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
 

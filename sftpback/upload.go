@@ -161,8 +161,11 @@ func (u *upload) open() error {
 	if err := u.window.failure(); err != nil {
 		return u.conduit.fault("upload", u.final, err)
 	}
+	if cause := u.ch.link.failure(); cause != nil { // known before the next packet is full, which can take a slow device long
+		return u.conduit.fault("upload", u.final, lost(cause))
+	}
 	if u.buffer == nil {
-		u.buffer = u.conduit.buffers.Get().(*[]byte)
+		u.buffer = u.conduit.buffer(u.ch.writeSize)
 	}
 	return nil
 }
