@@ -99,6 +99,7 @@ transfer is complete only when its file is durable on the other side.`,
 		newCheckCommand(env),
 		newExplainCommand(env),
 		newHashPasswordCommand(env),
+		newDemoCommand(env),
 		newVersionCommand(env),
 	)
 	return root

@@ -83,7 +83,8 @@ func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 type hooks struct {
 	reload <-chan os.Signal
 	load   func() (*config.Config, error)
-	ready  func(*appliance) // called once, when all zones listen
+	ready  func(*appliance)   // called once, when all zones listen
+	seen   func(audit.Record) // where not nil, called with every record that the log has taken
 }
 
 // appliance is a gateway with all its parts, wired together.
@@ -91,6 +92,7 @@ type appliance struct {
 	cfg      *config.Config
 	logger   *slog.Logger
 	log      *audit.Log
+	recorder gateway.Recorder // log, or what stands in front of it
 	conduits map[string]*sftpback.Conduit
 	first    map[string]<-chan struct{} // closed when the conduit is up for the first time
 	gateway  *gateway.Gateway
@@ -104,7 +106,10 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	a := &appliance{cfg: cfg, logger: logger, log: log}
+	a := &appliance{cfg: cfg, logger: logger, log: log, recorder: log}
+	if h.seen != nil {
+		a.recorder = &watchedLog{log, h.seen}
+	}
 	if err := a.assemble(); err != nil {
 		return err
 	}
@@ -150,11 +155,11 @@ func (a *appliance) assemble() error {
 		a.conduits[c.Name], a.first[c.Name], remotes[c.Name] = conduit, first, conduit
 	}
 	a.gateway = gateway.New(gateway.Options{
-		Policy: a.cfg.Policy, Remotes: remotes, Log: a.log, Logger: a.logger, Now: time.Now,
+		Policy: a.cfg.Policy, Remotes: remotes, Log: a.recorder, Logger: a.logger, Now: time.Now,
 	})
 	a.front = ftpfront.New(ftpfront.Options{
 		Zones: frontZones(a.cfg.Zones), Devices: frontDevices(a.cfg.Devices),
-		Gateway: a.gateway, Log: a.log, Logger: a.logger, Now: time.Now,
+		Gateway: a.gateway, Log: a.recorder, Logger: a.logger, Now: time.Now,
 	})
 	return nil
 }
@@ -186,4 +191,26 @@ func (a *appliance) recordStart(ctx context.Context) error {
 		return err
 	}
 	return a.log.Record(ctx, audit.Record{Event: audit.ConfigLoaded, Detail: map[string]string{"digest": a.cfg.Digest}})
+}
+
+// watchedLog shows what the log has taken.
+type watchedLog struct {
+	gateway.Recorder
+	seen func(audit.Record)
+}
+
+func (w *watchedLog) Record(ctx context.Context, r audit.Record) error {
+	if err := w.Recorder.Record(ctx, r); err != nil {
+		return err
+	}
+	w.seen(r)
+	return nil
+}
+
+func (w *watchedLog) Note(r audit.Record) error {
+	if err := w.Recorder.Note(r); err != nil {
+		return err
+	}
+	w.seen(r)
+	return nil
 }
