@@ -90,6 +90,9 @@ func (s *session) quit(context.Context, *exchange) reply {
 // logout forgets the device and all parameters.
 func (s *session) logout() {
 	s.closeEndpoint()
+	if s.who.Device != "" {
+		s.loginBy = time.Now().Add(s.zone.LoginTimeout)
+	}
 	s.who.Device, s.who.Home, s.user = "", "", ""
 	s.cwd, s.ascii, s.restart, s.allocated = "/", false, 0, policy.SizeUnknown
 	s.renameFrom, s.epsvOnly, s.facts = "", false, allFacts()

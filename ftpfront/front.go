@@ -27,7 +27,7 @@ type Zone struct {
 	PassivePorts   PortRange
 	PassiveAddress netip.Addr // shown in the reply to PASV, where it is not the control connection's own
 	IdleTimeout    time.Duration
-	LoginTimeout   time.Duration // to the first command line and between lines, before login
+	LoginTimeout   time.Duration // from the connection, or from REIN, to a successful login
 	DataTimeout    time.Duration // for a data connection to be opened
 	StallTimeout   time.Duration // for a data connection without progress
 	Greeting       string
@@ -193,8 +193,8 @@ func (f *Front) newSession(z *zone, conn *net.TCPConn) (*session, error) {
 	local := conn.LocalAddr().(*net.TCPAddr).AddrPort()
 	s := &session{
 		front: f, zone: z, conn: conn, lines: newLineReader(conn), local: local.Addr().Unmap(),
-		who: gateway.Session{ID: newID(), Zone: z.Name, Peer: netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())},
-		cwd: "/", allocated: policy.SizeUnknown, facts: allFacts(),
+		who:     gateway.Session{ID: newID(), Zone: z.Name, Peer: netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())},
+		loginBy: time.Now().Add(z.LoginTimeout), cwd: "/", allocated: policy.SizeUnknown, facts: allFacts(),
 	}
 	s.log = f.logger.With("session", s.who.ID, "zone", z.Name, "peer", s.who.Peer)
 	return s, nil

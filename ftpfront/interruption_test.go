@@ -197,6 +197,19 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// A device that keeps talking without logging in is let go all the same.
+func TestLoginTimeout(t *testing.T) {
+	f := start(t, func(z *Zone) { z.LoginTimeout = 50 * time.Millisecond })
+	c := f.dial(t)
+	for {
+		c.send("NOOP\r\n")
+		if text := readReply(t, c); strings.HasPrefix(text, "421") {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
 func TestPipelining(t *testing.T) {
 	f := start(t, nil)
 	c := f.login(t)

@@ -32,8 +32,9 @@ type session struct {
 	queue   []string        // lines that arrived during a transfer
 	aborts  []*exchange     // ABORs that wait for the reply of the transfer they end
 
-	user     string // of the last USER
-	failures int    // logins that failed in this session
+	loginBy  time.Time // when a session that nobody has logged in to ends
+	user     string    // of the last USER
+	failures int       // logins that failed in this session
 
 	cwd        string
 	ascii      bool
@@ -178,11 +179,11 @@ func (s *session) beginIdle() error {
 		return errShutdown
 	}
 	s.turn.idle = true
-	limit := s.zone.IdleTimeout
-	if s.who.Device == "" {
-		limit = s.zone.LoginTimeout
+	until := time.Now().Add(s.zone.IdleTimeout)
+	if s.who.Device == "" && s.loginBy.Before(until) {
+		until = s.loginBy
 	}
-	return s.conn.SetReadDeadline(time.Now().Add(limit))
+	return s.conn.SetReadDeadline(until)
 }
 
 // endIdle lifts the deadline and says why a read ended.
