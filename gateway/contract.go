@@ -53,6 +53,25 @@ type Receipt struct {
 	Path string
 }
 
+// Terms are what a Commit depends on besides the bytes. The zero Terms publish the file as the Target says.
+type Terms struct {
+	// Last, where not nil, is asked when the file is durable, and for the last time just before the rename: whether all that
+	// speaks for a whole file still holds. It may block for a moment, so that what is waited for passes while the file is flushed.
+	// It may be asked more than once. Its error ends the Commit and is found in Commit's error with errors.Is.
+	Last func() error
+	// As, where not empty, is the name under which the file is published in the Target's directory instead of the Target's own:
+	// what has come of a file that is not whole, moved aside. The Target's Base does not matter then.
+	As string
+}
+
+// Hold asks Last where there is one: nil is that nothing speaks against the file.
+func (t Terms) Hold() error {
+	if t.Last == nil {
+		return nil
+	}
+	return t.Last()
+}
+
 // Destination takes uploads: the conduit itself, or the spool.
 type Destination interface {
 	// Available reports, quickly and from what is known already, whether Begin has a chance. Its error is Temporary.
@@ -67,10 +86,10 @@ type Upload interface {
 	io.Writer
 	// ReadFrom takes bytes until r's io.EOF. Errors of r are returned as they are, errors.Is included.
 	io.ReaderFrom
-	// Commit makes the file durable and then publishes it under its final name. When it returns an error nothing was published
-	// (unless the error says so), nothing is left behind, and a file that stood there before is untouched. ctx is checked for the
-	// last time just before the rename.
-	Commit(ctx context.Context) (Receipt, error)
+	// Commit makes the file durable and then publishes it. When it returns an error nothing was published (unless the error says
+	// so), nothing is left behind, and a file that stood there before is untouched. ctx is checked for the last time just before
+	// the rename.
+	Commit(ctx context.Context, t Terms) (Receipt, error)
 	// Abort removes what was written. The cause is for the log.
 	Abort(cause error)
 }

@@ -179,7 +179,7 @@ func (in *Incoming) publish(ctx context.Context) (Receipt, error) {
 	if err := in.decideContent(); err != nil {
 		return Receipt{}, err
 	}
-	receipt, err := in.upload.Commit(ctx)
+	receipt, err := in.upload.Commit(ctx, Terms{})
 	if err != nil {
 		return Receipt{}, err
 	}

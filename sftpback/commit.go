@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 
 	"github.com/ftpgw/ftpgw/gateway"
 )
@@ -14,18 +15,25 @@ import (
 // errUnknown says that a rename may or may not have happened.
 var errUnknown = errors.New("the connection was lost during the rename, and whether the file was published is unknown")
 
-// Commit makes the file durable and publishes it. ctx is looked at until just before the rename, which is not interrupted.
-func (u *upload) Commit(ctx context.Context) (gateway.Receipt, error) {
+// Commit makes the file durable and publishes it. ctx and the terms are looked at until just before the rename, which is not
+// interrupted.
+func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, error) {
 	if u.settled {
 		return gateway.Receipt{}, u.conduit.fault("upload", u.final, fmt.Errorf("commit: %w", fs.ErrClosed))
 	}
 	defer u.conduit.pool.release(u.ch)
+	if t.As != "" {
+		u.final, u.base = path.Join(path.Dir(u.final), t.As), nil
+	}
 	receipt, err := u.store(ctx)
+	if err == nil {
+		err = t.Hold()
+	}
 	if err != nil {
 		u.abort()
 		return gateway.Receipt{}, u.conduit.fault("upload", u.final, err)
 	}
-	receipt.Atomic, err = u.publish(ctx)
+	receipt.Atomic, err = u.publish(ctx, t)
 	if err != nil {
 		if !errors.Is(err, errUnknown) {
 			u.abort()
@@ -82,7 +90,7 @@ func (u *upload) finish() error {
 
 // publish gives the file its final name. The lock keeps two uploads of this program to one name from passing the comparison with
 // their Base at the same time.
-func (u *upload) publish(ctx context.Context) (atomic bool, err error) {
+func (u *upload) publish(ctx context.Context, t gateway.Terms) (atomic bool, err error) {
 	unlock, err := u.conduit.locks.lock(ctx, u.final)
 	if err != nil {
 		return false, err
@@ -92,6 +100,9 @@ func (u *upload) publish(ctx context.Context) (atomic bool, err error) {
 		if err := u.compare(ctx); err != nil {
 			return false, err
 		}
+	}
+	if err := t.Hold(); err != nil {
+		return false, err
 	}
 	if err := ctx.Err(); err != nil {
 		return false, err

@@ -62,7 +62,7 @@ func TestKillAndRestart(t *testing.T) {
 	}
 	f.sshd.Kill()
 	for name, u := range map[string]gateway.Upload{"big": big, "small": small} {
-		if _, err := u.Commit(t.Context()); !gateway.IsTemporary(err) {
+		if _, err := u.Commit(t.Context(), gateway.Terms{}); !gateway.IsTemporary(err) {
 			t.Errorf("%s: Commit: %v", name, err)
 		}
 	}
@@ -117,7 +117,7 @@ func TestSessionDies(t *testing.T) {
 	eventually(t, "the end of the session", func() bool { return strings.Contains(f.sshd.Log(), "Close session") })
 	failed := 0
 	for _, u := range []gateway.Upload{first, second} {
-		if _, err := u.Commit(t.Context()); err != nil {
+		if _, err := u.Commit(t.Context(), gateway.Terms{}); err != nil {
 			failed++
 			if !gateway.IsTemporary(err) {
 				t.Error(err)
@@ -154,7 +154,7 @@ func TestSilence(t *testing.T) {
 	}
 	_, err = u.ReadFrom(onlyReader{bytes.NewReader(noise(8 << 20))})
 	if err == nil {
-		_, err = u.Commit(t.Context())
+		_, err = u.Commit(t.Context(), gateway.Terms{})
 	}
 	if !gateway.IsTemporary(err) {
 		t.Errorf("upload: %v", err)

@@ -192,7 +192,7 @@ func (f *far) upload(ctx context.Context, t gateway.Target, data []byte) (gatewa
 		u.Abort(err)
 		return gateway.Receipt{}, err
 	}
-	r, err := u.Commit(ctx)
+	r, err := u.Commit(ctx, gateway.Terms{})
 	u.Abort(err)
 	return r, err
 }

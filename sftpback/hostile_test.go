@@ -211,7 +211,7 @@ func stalledRename(t *testing.T, f *far, prepare, meanwhile func()) error {
 		t.Fatal(err)
 	}
 	result := make(chan error)
-	go func() { _, err := u.Commit(t.Context()); result <- err }()
+	go func() { _, err := u.Commit(t.Context(), gateway.Terms{}); result <- err }()
 	eventually(t, "the rename's turn", func() bool {
 		f.locks.mu.Lock()
 		defer f.locks.mu.Unlock()
@@ -306,7 +306,7 @@ func TestDirectoryTakesTheName(t *testing.T) {
 	if err := os.Mkdir(f.local("/x"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, err := u.Commit(t.Context())
+	_, err := u.Commit(t.Context(), gateway.Terms{})
 	wantErr(t, "Commit", err, syscall.EISDIR)
 	f.wantFiles(t)
 }

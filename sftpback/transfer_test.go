@@ -64,7 +64,7 @@ func TestWriteInPieces(t *testing.T) {
 			}
 			rest = rest[n:]
 		}
-		if _, err := u.Commit(t.Context()); err != nil {
+		if _, err := u.Commit(t.Context(), gateway.Terms{}); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(f.local("/pieces")); err != nil || !bytes.Equal(got, want) {
@@ -89,7 +89,7 @@ func TestNothingVisibleBeforeCommit(t *testing.T) {
 		if n := len(f.files(t)); n != 1 {
 			t.Errorf("%d files on the server, want the hidden one", n)
 		}
-		if _, err := u.Commit(t.Context()); err != nil {
+		if _, err := u.Commit(t.Context(), gateway.Terms{}); err != nil {
 			t.Fatal(err)
 		}
 		f.wantFiles(t, "new")
@@ -144,7 +144,7 @@ func TestAbort(t *testing.T) {
 			if _, err := u.Write([]byte("late")); err == nil {
 				t.Error("Write after Abort succeeds")
 			}
-			if _, err := u.Commit(t.Context()); err == nil {
+			if _, err := u.Commit(t.Context(), gateway.Terms{}); err == nil {
 				t.Error("Commit after Abort succeeds")
 			}
 		}
@@ -173,7 +173,7 @@ func TestUploadEndsEarly(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := u.Commit(ctx); !errors.Is(err, context.Canceled) || !gateway.IsTemporary(err) {
+		if _, err := u.Commit(ctx, gateway.Terms{}); !errors.Is(err, context.Canceled) || !gateway.IsTemporary(err) {
 			t.Errorf("Commit: %v", err)
 		}
 		f.wantFiles(t)

@@ -137,9 +137,15 @@ func (u *upload) ReadFrom(src io.Reader) (int64, error) {
 
 type writerOnly struct{ io.Writer }
 
-func (u *upload) Commit(ctx context.Context) (gateway.Receipt, error) {
+func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, error) {
+	if t.As != "" {
+		u.target.Path, u.target.Base = path.Join(path.Dir(u.target.Path), t.As), nil
+	}
 	name := u.target.String()
 	if err := u.remote.fail(Commit, name); err != nil {
+		return gateway.Receipt{}, err
+	}
+	if err := t.Hold(); err != nil {
 		return gateway.Receipt{}, err
 	}
 	if err := ctx.Err(); err != nil {
