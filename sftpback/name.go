@@ -15,7 +15,7 @@ import (
 // Temporary files are named tempPrefix, instance, "-", run id (8 hex), counter (8 hex), tempSuffix, whatever the final name is, so
 // that a final name of the greatest length has room for one.
 const (
-	tempPrefix  = ".ftpgw-"
+	tempPrefix  = gateway.ReservedPrefix
 	tempSuffix  = ".part"
 	instanceLen = 8
 	runLen      = 8
