@@ -59,9 +59,9 @@ type Terms struct {
 	// speaks for a whole file still holds. It may block for a moment, so that what is waited for passes while the file is flushed.
 	// It may be asked more than once. Its error ends the Commit and is found in Commit's error with errors.Is.
 	Last func() error
-	// As, where not empty, is the name under which the file is published in the Target's directory instead of the Target's own:
-	// what has come of a file that is not whole, moved aside. The Target's Base does not matter then.
-	As string
+	// Aside, where not empty, is a name in the Target's directory: what Last speaks against is published under it instead of being
+	// removed, and Commit returns its Receipt together with Last's error. The Target's Base does not matter then.
+	Aside string
 }
 
 // Hold asks Last where there is one: nil is that nothing speaks against the file.
@@ -87,8 +87,8 @@ type Upload interface {
 	// ReadFrom takes bytes until r's io.EOF. Errors of r are returned as they are, errors.Is included.
 	io.ReaderFrom
 	// Commit makes the file durable and then publishes it. When it returns an error nothing was published (unless the error says
-	// so), nothing is left behind, and a file that stood there before is untouched. ctx is checked for the last time just before
-	// the rename.
+	// so), nothing is left behind but what the terms have moved aside, and a file that stood there before is untouched. ctx is
+	// checked for the last time just before the rename.
 	Commit(ctx context.Context, t Terms) (Receipt, error)
 	// Abort removes what was written. The cause is for the log.
 	Abort(cause error)

@@ -22,29 +22,34 @@ func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, 
 		return gateway.Receipt{}, u.conduit.fault("upload", u.final, fmt.Errorf("commit: %w", fs.ErrClosed))
 	}
 	defer u.conduit.pool.release(u.ch)
-	if t.As != "" {
-		u.final, u.base = path.Join(path.Dir(u.final), t.As), nil
-	}
 	receipt, err := u.store(ctx)
+	var against error // what the terms hold against the file
 	if err == nil {
-		err = t.Hold()
+		receipt.Atomic, err = u.publish(ctx, func() error { against = t.Hold(); return against })
 	}
-	if err != nil {
+	if against != nil && t.Aside != "" {
+		u.final, u.base = path.Join(path.Dir(u.final), t.Aside), nil
+		receipt.Path = u.final
+		receipt.Atomic, err = u.publish(context.WithoutCancel(ctx), func() error { return nil })
+	}
+	u.conclude(err)
+	switch {
+	case err == nil && against == nil:
+		return receipt, nil
+	case err == nil:
+		return receipt, u.conduit.fault("upload", u.final, against)
+	default:
+		return gateway.Receipt{}, u.conduit.fault("upload", u.final, errors.Join(against, err))
+	}
+}
+
+// conclude ends the upload after an attempt to publish it.
+func (u *upload) conclude(err error) {
+	if err != nil && !errors.Is(err, errUnknown) {
 		u.abort()
-		return gateway.Receipt{}, u.conduit.fault("upload", u.final, err)
-	}
-	receipt.Atomic, err = u.publish(ctx, t)
-	if err != nil {
-		if !errors.Is(err, errUnknown) {
-			u.abort()
-		}
-		u.settled = true
-		u.stop()
-		return gateway.Receipt{}, u.conduit.fault("upload", u.final, err)
 	}
 	u.settled = true
 	u.stop()
-	return receipt, nil
 }
 
 // store sends what is left, and makes sure that the server has all of it: acknowledged, flushed, of the right size, closed.
@@ -88,9 +93,13 @@ func (u *upload) finish() error {
 	return u.window.wait()
 }
 
-// publish gives the file its final name. The lock keeps two uploads of this program to one name from passing the comparison with
+// publish gives the file its final name if hold, which is asked at the last moment, too, says nothing against it. The lock keeps two uploads of this program to one name from passing the comparison with
 // their Base at the same time.
-func (u *upload) publish(ctx context.Context, t gateway.Terms) (atomic bool, err error) {
+func (u *upload) publish(ctx context.Context, hold func() error) (atomic bool, err error) {
+	// It may take a moment, which others that wait for the lock need not share.
+	if err := hold(); err != nil {
+		return false, err
+	}
 	unlock, err := u.conduit.locks.lock(ctx, u.final)
 	if err != nil {
 		return false, err
@@ -101,7 +110,7 @@ func (u *upload) publish(ctx context.Context, t gateway.Terms) (atomic bool, err
 			return false, err
 		}
 	}
-	if err := t.Hold(); err != nil {
+	if err := hold(); err != nil {
 		return false, err
 	}
 	if err := ctx.Err(); err != nil {

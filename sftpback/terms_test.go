@@ -4,6 +4,7 @@ package sftpback
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -43,25 +44,41 @@ func TestLastWord(t *testing.T) {
 	})
 }
 
-// A file that is moved aside is published under the name it is given, in the same directory, and the final name is left alone.
-func TestCommitAs(t *testing.T) {
+// A file that something speaks against is moved aside where the terms name a place, and the final name is left alone.
+func TestAside(t *testing.T) {
 	overBoth(t, func(t *testing.T, f *far) {
 		f.put(t, "/x", []byte("old"))
-		u, err := f.Begin(t.Context(), gateway.Target{Location: at("/x"), Base: &gateway.Base{}})
-		if err != nil {
-			t.Fatal(err)
+		gone := errors.New("the device has gone")
+		for when := range 2 {
+			name := fmt.Sprintf("x.partial-%d", when)
+			info, err := os.Stat(f.local("/x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			base := &gateway.Base{Exists: true, Size: 3, ModTime: info.ModTime()}
+			u, err := f.Begin(t.Context(), gateway.Target{Location: at("/x"), Base: base})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := u.Write([]byte("a part")); err != nil {
+				t.Fatal(err)
+			}
+			asked := 0
+			r, err := u.Commit(t.Context(), gateway.Terms{Aside: name, Last: func() error {
+				asked++
+				if asked > when {
+					return gone
+				}
+				return nil
+			}})
+			if !errors.Is(err, gone) || r.Bytes != 6 || !strings.HasSuffix(r.Path, "/dev/"+name) {
+				t.Errorf("Commit: %+v, %v", r, err)
+			}
+			if got, err := os.ReadFile(f.local("/" + name)); err != nil || string(got) != "a part" {
+				t.Errorf("moved aside: %q, %v", got, err)
+			}
 		}
-		if _, err := u.Write([]byte("a part")); err != nil {
-			t.Fatal(err)
-		}
-		r, err := u.Commit(t.Context(), gateway.Terms{As: "x.partial-1"})
-		if err != nil || r.Bytes != 6 || !strings.HasSuffix(r.Path, "/dev/x.partial-1") {
-			t.Errorf("Commit: %+v, %v", r, err)
-		}
-		f.wantFiles(t, "x", "x.partial-1")
-		if got, err := os.ReadFile(f.local("/x.partial-1")); err != nil || string(got) != "a part" {
-			t.Errorf("moved aside: %q, %v", got, err)
-		}
+		f.wantFiles(t, "x", "x.partial-0", "x.partial-1")
 		if got, err := os.ReadFile(f.local("/x")); err != nil || string(got) != "old" {
 			t.Errorf("old file: %q, %v", got, err)
 		}

@@ -138,28 +138,29 @@ func (u *upload) ReadFrom(src io.Reader) (int64, error) {
 type writerOnly struct{ io.Writer }
 
 func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, error) {
-	if t.As != "" {
-		u.target.Path, u.target.Base = path.Join(path.Dir(u.target.Path), t.As), nil
-	}
 	name := u.target.String()
 	if err := u.remote.fail(Commit, name); err != nil {
 		return gateway.Receipt{}, err
 	}
-	if err := t.Hold(); err != nil {
-		return gateway.Receipt{}, err
-	}
-	if err := ctx.Err(); err != nil {
+	against := t.Hold()
+	if against == nil && ctx.Err() != nil {
 		return gateway.Receipt{}, context.Cause(ctx)
 	}
 	r := u.remote
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if against != nil {
+		if t.Aside == "" {
+			return gateway.Receipt{}, against
+		}
+		name, u.target.Base = path.Join(path.Dir(name), t.Aside), nil
+	}
 	if b, n := u.target.Base, r.files[name]; b != nil && (b.Exists != (n != nil) || n != nil && int64(len(n.data)) != b.Size) {
 		return gateway.Receipt{}, gateway.ErrChanged
 	}
 	u.end()
 	r.put(name, u.data.Bytes())
-	return gateway.Receipt{Bytes: int64(u.data.Len()), Fsynced: true, Atomic: true, Path: name}, nil
+	return gateway.Receipt{Bytes: int64(u.data.Len()), Fsynced: true, Atomic: true, Path: name}, against
 }
 
 func (u *upload) Abort(error) {
