@@ -78,6 +78,10 @@ type TransferFields struct {
 	Acknowledge string   `json:"acknowledge,omitempty"`
 	Type        string   `json:"type,omitempty"` // the representation type that the device asked for: "A" or "I"
 	Receipt     *Receipt `json:"receipt,omitempty"`
+	// Evidence is what an upload was taken for whole by, in the words of gateway.Evidence; FailedEvidence is what spoke against
+	// one that was aborted.
+	Evidence       []string `json:"evidence,omitempty"`
+	FailedEvidence string   `json:"failed_evidence,omitempty"`
 }
 
 // Receipt is what a destination achieved.

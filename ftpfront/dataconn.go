@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/ftpgw/ftpgw/gateway"
 )
 
 // endpoint is where the next data connection will come from or go to.
@@ -113,6 +115,9 @@ type dataError struct{ cause error }
 
 func (e *dataError) Error() string { return "data connection: " + e.cause.Error() }
 func (e *dataError) Unwrap() error { return e.cause }
+
+// Evidence is that of an orderly end.
+func (e *dataError) Evidence() gateway.Evidence { return gateway.Fin }
 
 // dataConn is an open data connection. It times out by progress, not by total time: a slow device may take hours. It has none of
 // *net.TCPConn's copying methods, so that the library's io.Copy must ask the file.

@@ -18,12 +18,13 @@ import (
 type common struct {
 	ctx   context.Context
 	moved *atomic.Int64
-	whole bool  // all bytes went through
-	ended bool  // Close has been called
-	err   error // why the transfer failed
+	left  <-chan struct{} // closed when QUIT comes
+	whole bool            // all bytes went through
+	ended bool            // Close has been called
+	err   error           // why the transfer failed
 }
 
-func (c *common) bind(ctx context.Context, moved *atomic.Int64) { c.ctx, c.moved = ctx, moved }
+func (c *common) bind(t *running) { c.ctx, c.moved, c.left = t.ctx, &t.moved, t.left }
 
 // TransferError notes a failure that the file itself has not seen.
 func (c *common) TransferError(err error) {
@@ -74,7 +75,8 @@ func (c *common) verdict(dialogue error) error {
 // uploadFile is the near end of STOR, STOU and APPE.
 type uploadFile struct {
 	common
-	in *gateway.Incoming
+	in     *gateway.Incoming
+	ending func(left <-chan struct{}) gateway.Ending // asked when the data have ended
 }
 
 // ReadFrom takes the file from the data connection up to its end.
@@ -94,7 +96,7 @@ func (u *uploadFile) Close() error {
 		u.in.Abort(u.why(u.err))
 		return u.err
 	}
-	u.err = u.in.Commit(u.ctx)
+	u.err = u.in.Commit(u.ctx, u.ending(u.left))
 	return u.err
 }
 

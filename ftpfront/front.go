@@ -30,7 +30,10 @@ type Zone struct {
 	LoginTimeout   time.Duration // from the connection, or from REIN, to a successful login
 	DataTimeout    time.Duration // for a data connection to be opened
 	StallTimeout   time.Duration // for a data connection without progress
-	Greeting       string
+	// Settle is how long after the end of an upload's data the control connection must still stand. 0 stands for a time that is
+	// measured: 20 ms, or two round trips of the control connection where that is more.
+	Settle   time.Duration
+	Greeting string
 }
 
 // Options is what a Front is made of.
@@ -192,7 +195,7 @@ func (f *Front) newSession(z *zone, conn *net.TCPConn) (*session, error) {
 	peer := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
 	local := conn.LocalAddr().(*net.TCPAddr).AddrPort()
 	s := &session{
-		front: f, zone: z, conn: conn, lines: newLineReader(conn), local: local.Addr().Unmap(),
+		front: f, zone: z, conn: conn, wire: conn, lines: newLineReader(conn), local: local.Addr().Unmap(),
 		who:     gateway.Session{ID: newID(), Zone: z.Name, Peer: netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())},
 		loginBy: time.Now().Add(z.LoginTimeout), cwd: "/", allocated: policy.SizeUnknown, facts: allFacts(),
 	}

@@ -289,3 +289,20 @@ func (w *watchedLog) wait(t *testing.T, words string) {
 		}
 	}
 }
+
+// halfClose says that the device will send no more commands; it could still read.
+func (c *client) halfClose() {
+	if err := c.conn.(*net.TCPConn).CloseWrite(); err != nil {
+		c.t.Error(err)
+	}
+}
+
+// reset ends the control connection with RST.
+func (c *client) reset() {
+	if err := c.conn.(*net.TCPConn).SetLinger(0); err != nil {
+		c.t.Error(err)
+	}
+	if err := c.conn.Close(); err != nil {
+		c.t.Error(err)
+	}
+}

@@ -53,8 +53,8 @@ func (r reply) summary() string {
 
 // Causes that arise in the front itself.
 var (
-	errAborted     = errors.New("the device sent ABOR")
-	errControlLost = errors.New("the control connection was lost during the transfer")
+	errAborted     = error(&gateway.EvidenceError{Failed: gateway.NoAbort, Reason: "the device sent ABOR"})
+	errControlLost = error(&gateway.EvidenceError{Failed: gateway.ControlAlive, Reason: "the control connection was lost during the transfer"})
 	errShutdown    = errors.New("the gateway is shutting down")
 	errIdle        = errors.New("no command came within the idle time")
 )

@@ -23,6 +23,7 @@ type session struct {
 	front *Front
 	zone  *zone
 	conn  net.Conn
+	wire  *net.TCPConn // conn without what may be wrapped around it, to ask the kernel about
 	log   *slog.Logger
 	who   gateway.Session // Device and Home are empty until login
 	local netip.Addr      // our end of the control connection

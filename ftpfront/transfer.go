@@ -42,7 +42,7 @@ func (s *session) receive(ctx context.Context, x *exchange, op policy.Operation,
 	if err != nil {
 		return failure(beforeTransfer, err)
 	}
-	return s.transfer(ctx, x, fromDevice, &uploadFile{in: in}, announcement)
+	return s.transfer(ctx, x, fromDevice, &uploadFile{in: in, ending: s.ending}, announcement)
 }
 
 // retr brings one file to the device.
@@ -59,18 +59,18 @@ func (s *session) retr(ctx context.Context, x *exchange) reply {
 type file interface {
 	ftpserver.FileTransfer
 	ftpserver.FileTransferError
-	// bind gives the file the context of its transfer, before the transfer begins.
-	bind(ctx context.Context, moved *atomic.Int64)
+	// bind ties the file to its transfer, before the transfer begins.
+	bind(t *running)
 	// settle ends the file if nothing else has, and returns how the transfer went: nil is success.
 	settle(dialogue error) error
 }
 
 // transfer runs one transfer to its end while it goes on listening to the control connection.
 func (s *session) transfer(ctx context.Context, x *exchange, way direction, f file, announcement string) reply {
-	t := &running{session: s}
+	t := &running{session: s, left: make(chan struct{})}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	defer t.cancel(nil)
-	f.bind(t.ctx, &t.moved)
+	f.bind(t)
 	d := &dtp{control: s.conn, endp: s.endpoint, file: f, logger: s.log, begun: func() error {
 		t.open.Store(true)
 		return x.announce(answer(150, announcement))
@@ -90,9 +90,10 @@ type running struct {
 	session *session
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	moved   atomic.Int64 // bytes, for STAT
-	open    atomic.Bool  // the data connection is open
-	leaving bool         // QUIT was sent: the end of the control connection is no surprise any more
+	moved   atomic.Int64  // bytes, for STAT
+	open    atomic.Bool   // the data connection is open
+	left    chan struct{} // closed when QUIT comes
+	deaf    bool          // nothing more can come, or what comes is no surprise any more
 }
 
 // wait returns what the data transfer process returned. Meanwhile ABOR and STAT are acted upon, and the loss of the control
@@ -100,7 +101,7 @@ type running struct {
 func (t *running) wait(done <-chan error) error {
 	for {
 		var lines <-chan lineResult
-		if !t.leaving {
+		if !t.deaf {
 			lines = t.session.watch()
 		}
 		select {
@@ -124,7 +125,7 @@ func (t *running) hear(res lineResult) {
 		return
 	case res.err != nil:
 		s.log.Debug("control connection lost during a transfer", "error", res.err)
-		t.leaving = true // nothing more can come
+		t.deaf = true // nothing more can come
 		t.cancel(errControlLost)
 		return
 	}
@@ -138,7 +139,10 @@ func (t *running) hear(res lineResult) {
 			t.cancel(errControlLost)
 		}
 	default:
-		t.leaving = x.verb == "QUIT"
+		if x.verb == "QUIT" {
+			t.deaf = true
+			close(t.left)
+		}
 		s.queue = append(s.queue, res.line)
 	}
 }

@@ -113,7 +113,7 @@ func (w *world) upload(name string, src io.Reader) error {
 		in.Abort(err)
 		return err
 	}
-	return in.Commit(ctx)
+	return in.Commit(ctx, gateway.Ending{})
 }
 
 func TestUpload(t *testing.T) {
@@ -181,7 +181,7 @@ func TestUploadCancelled(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel(cause)
-	if err := in.Commit(ctx); !errors.Is(err, cause) {
+	if err := in.Commit(ctx, gateway.Ending{}); !errors.Is(err, cause) {
 		t.Errorf("commit: %v", err)
 	}
 	in.Abort(errors.New("again")) // does nothing: the end is on record
@@ -204,11 +204,11 @@ func TestCommitOnce(t *testing.T) {
 	if _, err := in.Take(ctx, strings.NewReader("")); err != nil {
 		t.Fatal(err)
 	}
-	if err := in.Commit(ctx); err != nil {
+	if err := in.Commit(ctx, gateway.Ending{}); err != nil {
 		t.Fatal(err)
 	}
 	in.Abort(errors.New("late"))
-	if err := in.Commit(ctx); err == nil {
+	if err := in.Commit(ctx, gateway.Ending{}); err == nil {
 		t.Error("a second Commit succeeded")
 	}
 	if r := w.log.last(t); r.Event != audit.TransferCommitted {
@@ -218,7 +218,7 @@ func TestCommitOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := empty.Commit(ctx); err == nil {
+	if err := empty.Commit(ctx, gateway.Ending{}); err == nil {
 		t.Error("a Commit without a single read succeeded")
 	}
 }
@@ -309,7 +309,7 @@ func TestTransferEndsUnderItsPolicy(t *testing.T) {
 	if _, err := in.Take(ctx, strings.NewReader("x")); err != nil {
 		t.Fatal(err)
 	}
-	if err := in.Commit(ctx); err != nil {
+	if err := in.Commit(ctx, gateway.Ending{}); err != nil {
 		t.Error(err)
 	}
 	var denied *gateway.DeniedError
@@ -332,7 +332,7 @@ func TestLogFails(t *testing.T) {
 	}
 	w.log.err = syscall.ENOSPC
 	for name, err := range map[string]error{
-		"commit": in.Commit(ctx),
+		"commit": in.Commit(ctx, gateway.Ending{}),
 		"upload": w.upload("/c", strings.NewReader("x")),
 		"mkdir":  w.Mkdir(ctx, d, "/d"),
 		"stat":   func() error { _, err := w.Stat(ctx, d, "/a"); return err }(),

@@ -42,6 +42,10 @@ type Incoming struct {
 	hash   hash.Hash
 	size   int64 // bytes of the file to be published, those kept included
 	ended  bool
+
+	evidence []string // what speaks for a whole file, so far
+	presence string   // what was found out about the device last
+	proven   bool     // the evidence leaves no doubt
 }
 
 // Receive decides whether the upload may begin, and looks whether it has a chance. It touches nothing on the far side: that is
@@ -152,10 +156,10 @@ func (in *Incoming) count(p []byte) {
 }
 
 // Commit publishes the file and returns nil when it is durable where the rule says it must be, and the record of it is durable,
-// too. When it returns an error the transfer has been aborted, and is on record as such. ctx is checked for the last time just
-// before the file appears under its name.
-func (in *Incoming) Commit(ctx context.Context) error {
-	receipt, err := in.publish(ctx)
+// too. When it returns an error the transfer has been aborted, and is on record as such. ctx is checked, and whether the device is
+// still there, for the last time just before the file appears under its name. It is to be called as soon as the data have ended.
+func (in *Incoming) Commit(ctx context.Context, e Ending) error {
+	receipt, err := in.publish(ctx, e)
 	if err != nil {
 		in.Abort(err)
 		return err
@@ -166,28 +170,38 @@ func (in *Incoming) Commit(ctx context.Context) error {
 	return in.g.record(ctx, r)
 }
 
-func (in *Incoming) publish(ctx context.Context) (Receipt, error) {
+func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 	if in.upload == nil || in.ended {
 		return Receipt{}, errors.New("commit of a transfer that is not open")
 	}
 	if err := interrupted(ctx); err != nil {
 		return Receipt{}, err
 	}
-	if d := in.request.Declared; d != policy.SizeUnknown && in.size-in.keep != d {
-		return Receipt{}, &IncompleteError{Got: in.size - in.keep, Want: d}
+	if err := in.weigh(); err != nil {
+		return Receipt{}, err
 	}
 	if err := in.decideContent(); err != nil {
 		return Receipt{}, err
 	}
-	receipt, err := in.upload.Commit(ctx, Terms{})
+	vigil, stop := in.keepVigil(ctx, e)
+	defer stop()
+	receipt, err := in.upload.Commit(ctx, Terms{Last: vigil.last})
 	if err != nil {
-		return Receipt{}, err
+		return Receipt{}, told(ctx, err)
 	}
 	if receipt.Bytes != in.size {
 		// The destination compares too; that both agree is what the 226 rests on.
 		return Receipt{}, fmt.Errorf("the destination published %d bytes, %d were received", receipt.Bytes, in.size)
 	}
 	return receipt, nil
+}
+
+// told puts the reason why ctx ended in the place of an error that only says that it did.
+func told(ctx context.Context, err error) error {
+	if cause := interrupted(ctx); cause != nil && errors.Is(err, context.Canceled) {
+		return cause
+	}
+	return err
 }
 
 // decideContent asks again, now that everything is known.
@@ -230,18 +244,12 @@ func (in *Incoming) recordOf(e audit.Event, cause error) audit.Record {
 	if e == audit.TransferCommitted {
 		r.SHA256 = hex.EncodeToString(in.hash.Sum(nil))
 	}
+	if e == audit.TransferCommitted {
+		r.Evidence = in.argued()
+	}
 	if cause != nil {
 		r.Cause = cause.Error()
+		r.FailedEvidence = string(failedEvidence(cause))
 	}
 	return r
 }
-
-// IncompleteError says that a device sent another number of bytes than it had announced.
-type IncompleteError struct{ Got, Want int64 }
-
-func (e *IncompleteError) Error() string {
-	return fmt.Sprintf("%d bytes arrived, %d were announced", e.Got, e.Want)
-}
-
-// Temporary is true: the device still has the file.
-func (e *IncompleteError) Temporary() bool { return true }

@@ -171,7 +171,7 @@ func frontZones(zones []config.Zone) []ftpfront.Zone {
 			Name: z.Name, Listen: z.Listen, PassiveAddress: z.PassiveAddress,
 			PassivePorts: ftpfront.PortRange{First: z.PassivePorts.First, Last: z.PassivePorts.Last},
 			IdleTimeout:  z.IdleTimeout, LoginTimeout: z.LoginTimeout, DataTimeout: z.DataTimeout, StallTimeout: z.StallTimeout,
-			Greeting: z.Greeting,
+			Settle: z.Settle, Greeting: z.Greeting,
 		})
 	}
 	return out

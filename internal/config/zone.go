@@ -20,7 +20,9 @@ type Zone struct {
 	LoginTimeout   time.Duration // from the connection to a successful login
 	DataTimeout    time.Duration // until a data connection stands
 	StallTimeout   time.Duration // without a byte on a data connection
-	Greeting       string        // text of the 220 reply
+	// Settle is how long after the end of an upload's data the control connection must still stand; 0 is for a measured time.
+	Settle   time.Duration
+	Greeting string // text of the 220 reply
 }
 
 func zoneSpec() blockSpec {
@@ -42,6 +44,8 @@ func zoneSpec() blockSpec {
 				meaning: "A transfer fails when its data connection does not stand after this time."},
 			{name: "stall_timeout", kind: kindDuration, fallback: "60s", example: `"2m"`,
 				meaning: "A transfer fails when no byte moves on its data connection for this time."},
+			{name: "settle", kind: kindText, fallback: "auto", example: `"100ms"`,
+				meaning: "An upload is published only if the control connection still stands this long after the end of the data, since a device whose program dies closes both. `\"auto\"`: 20 ms, or two round trips of the control connection where that is more. The time passes while the file is flushed; it is not waited for where ALLO announced the size that has come. See [completeness](completeness.md)."},
 			{name: "greeting", kind: kindText, fallback: "FTP service ready.", example: `"Station 12 file gateway"`,
 				meaning: "The text that a device is greeted with (the 220 reply). One line."},
 		},
@@ -81,8 +85,22 @@ func (d *decoder) zone(block *hcl.Block) zoneEntry {
 	z.LoginTimeout = b.duration("login_timeout")
 	z.DataTimeout = b.duration("data_timeout")
 	z.StallTimeout = b.duration("stall_timeout")
+	z.Settle = b.settle("settle")
 	z.Greeting = b.line("greeting")
 	return z
+}
+
+// settle is a duration, or 0 for one that is measured.
+func (b body) settle(name string) time.Duration {
+	text, ok := b.text(name)
+	if !ok || text.text == "auto" {
+		return 0
+	}
+	d, err := parseDuration(text.text)
+	if err != nil {
+		b.fail(text.at, "Invalid "+name, "%s. Write \"auto\" for a measured time.", capital(err.Error()))
+	}
+	return d
 }
 
 // compareZones finds zones that get in each other's way: only one of two listeners on the same port could be opened.

@@ -12,6 +12,7 @@ zone "bay-7" {
   login_timeout   = "30s"
   data_timeout    = "10s"
   stall_timeout   = "2m"
+  settle          = "100ms"
   greeting        = "Station 12"
 }
 

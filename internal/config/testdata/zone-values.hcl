@@ -7,6 +7,7 @@ zone "z1" {
   login_timeout = "-5s"
   data_timeout  = 15
   stall_timeout = "1000h"
+  settle        = "automatic"
   greeting      = ""
 }
 
