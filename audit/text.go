@@ -71,18 +71,13 @@ func mapped(r Record, f func(string) string) Record {
 	if r.CommandFields != nil {
 		c := *r.CommandFields
 		each(f, &c.Verb, &c.Args, &c.Text)
-		if c.Preliminary != nil {
-			list := make([]string, len(c.Preliminary))
-			for i, s := range c.Preliminary {
-				list[i] = f(s)
-			}
-			c.Preliminary = list
-		}
+		c.Preliminary = mappedList(c.Preliminary, f)
 		r.CommandFields = &c
 	}
 	if r.TransferFields != nil {
 		t := *r.TransferFields
-		each(f, &t.Transfer, &t.Op, &t.Path, &t.To, &t.SHA256, &t.Rule, &t.Reason, &t.Conduit, &t.Acknowledge, &t.Type)
+		each(f, &t.Transfer, &t.Op, &t.Path, &t.To, &t.SHA256, &t.Rule, &t.Reason, &t.Conduit, &t.Acknowledge, &t.Type, &t.FailedEvidence)
+		t.Evidence = mappedList(t.Evidence, f)
 		if t.Receipt != nil {
 			receipt := *t.Receipt
 			each(f, &receipt.Path)
@@ -98,6 +93,17 @@ func mapped(r Record, f func(string) string) Record {
 		r.Detail = detail
 	}
 	return r
+}
+
+func mappedList(list []string, f func(string) string) []string {
+	if list == nil {
+		return nil
+	}
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = f(s)
+	}
+	return out
 }
 
 func each(f func(string) string, list ...*string) {
