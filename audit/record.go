@@ -86,8 +86,9 @@ type TransferFields struct {
 
 // Receipt is what a destination achieved.
 type Receipt struct {
-	Bytes   int64  `json:"bytes"`
-	Fsynced bool   `json:"fsynced"`
-	Atomic  bool   `json:"atomic"`
-	Path    string `json:"path"` // in the destination's own terms
+	Bytes    int64  `json:"bytes"`
+	Fsynced  bool   `json:"fsynced"`
+	Atomic   bool   `json:"atomic"`
+	Verified string `json:"verified,omitempty"` // how the content was compared: "size", "readback", "extension"
+	Path     string `json:"path"`               // in the destination's own terms
 }

@@ -80,7 +80,7 @@ func mapped(r Record, f func(string) string) Record {
 		t.Evidence = mappedList(t.Evidence, f)
 		if t.Receipt != nil {
 			receipt := *t.Receipt
-			each(f, &receipt.Path)
+			each(f, &receipt.Verified, &receipt.Path)
 			t.Receipt = &receipt
 		}
 		r.TransferFields = &t

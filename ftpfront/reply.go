@@ -112,7 +112,7 @@ func refusal(err error) (reply, bool) {
 		return answer(553, "File name not allowed."), true
 	case errors.Is(err, gateway.ErrBadOffset):
 		return answer(554, "Restart position is behind the end of the file."), true
-	case errors.As(err, &denied), errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+	case errors.As(err, &denied), errors.Is(err, fs.ErrPermission):
 		return answer(550, "Permission denied."), true
 	case errors.Is(err, fs.ErrNotExist):
 		return answer(550, "No such file or directory."), true

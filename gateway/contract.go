@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"path"
 	"time"
+
+	"github.com/ftpgw/ftpgw/policy"
 )
 
 // Location names a file or directory of one device on the far side of a conduit. Home and Path are both absolute,
@@ -32,6 +34,31 @@ type Target struct {
 	// Base, where not nil, is the state of the file under the final name from which this upload was continued (APPE, or STOR
 	// after REST). Commit must refuse with an error that Is ErrChanged when the file is no longer in this state.
 	Base *Base
+	// Verify is how the destination makes sure, before the rename, that it holds what was written. Empty is VerifySize.
+	Verify Verification
+	// Require is what the destination must be able to do; see Requirements.
+	Require Requirements
+	// Digest returns the SHA-256 of all that was written. It is called once, when no more will be, and only where Verify compares
+	// contents; there it must be set.
+	Digest func() []byte
+}
+
+// Verification is how a destination makes sure that it holds what was written. The words are those of the policy and the records.
+type Verification string
+
+// The ways to verify: see package policy. VerifyExtension falls back to VerifyReadback where the server cannot; a Receipt says which
+// it was.
+const (
+	VerifySize      = Verification(policy.VerifySize)
+	VerifyReadback  = Verification(policy.VerifyReadback)
+	VerifyExtension = Verification(policy.VerifyExtension)
+)
+
+// Requirements are what a destination must be able to do. What it cannot is an error that Is ErrUnmet, before anything is
+// published; the zero Requirements ask for nothing, and the Receipt says what was achieved.
+type Requirements struct {
+	Fsync  bool // the data are flushed to stable storage before the file gets its final name
+	Atomic bool // the file appears under its final name, or replaces what stood there, in one step
 }
 
 // Base is the state of a published file at one moment. The zero Base says that there was no file.
@@ -49,6 +76,8 @@ type Receipt struct {
 	Fsynced bool
 	// Atomic is true where the file appeared under its final name in one step.
 	Atomic bool
+	// Verified is how it was made sure that the destination holds what was written.
+	Verified Verification
 	// Path is the published name in the destination's own terms.
 	Path string
 }
@@ -74,8 +103,9 @@ func (t Terms) Hold() error {
 
 // Destination takes uploads: the conduit itself, or the spool.
 type Destination interface {
-	// Available reports, quickly and from what is known already, whether Begin has a chance. Its error is Temporary.
-	Available(ctx context.Context) error
+	// Available reports, quickly and from what is known already, whether Begin has a chance with these Requirements. Its error is
+	// Temporary.
+	Available(ctx context.Context, r Requirements) error
 	// Begin opens an upload. Nothing is visible under the final name until Commit. ctx bounds Begin only.
 	Begin(ctx context.Context, t Target) (Upload, error)
 }

@@ -18,6 +18,11 @@ var (
 	ErrBadName = errors.New("the name is not allowed")
 	// ErrBadOffset says that a transfer was asked to start behind the end of the file.
 	ErrBadOffset = errors.New("the offset is behind the end of the file")
+	// ErrUnmet says that the far side cannot do what the rule requires of it. It is Temporary: the fault is not the file's, which
+	// can pass as soon as somebody has changed the server or the rule, so a device should keep it.
+	ErrUnmet = errors.New("the server cannot do what the rule requires")
+	// ErrCorrupted says that the far side does not hold what was sent.
+	ErrCorrupted = errors.New("the server does not hold what was sent")
 	// ErrTooLarge says that no rule lets a file of this size pass.
 	ErrTooLarge = errors.New("the file is larger than any rule allows")
 )

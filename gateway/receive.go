@@ -60,7 +60,7 @@ func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*I
 	if in.remote, err = g.remote(in.decision.Deliver.Conduit); err != nil {
 		return nil, err
 	}
-	if err := in.remote.Available(ctx); err != nil {
+	if err := in.remote.Available(ctx, in.requirements()); err != nil {
 		return nil, err
 	}
 	if req.Op == policy.Append || req.Offset > 0 {
@@ -98,6 +98,11 @@ func (in *Incoming) findBase(ctx context.Context) error {
 	return nil
 }
 
+// requirements is what the rule demands of the far side.
+func (in *Incoming) requirements() Requirements {
+	return Requirements{Fsync: in.decision.Deliver.RequireFsync, Atomic: in.decision.Deliver.RequireAtomic}
+}
+
 func (in *Incoming) location() Location { return in.session.locate(in.request.Path) }
 
 // Take reads the file from the device until io.EOF and passes it on. It returns the number of bytes taken from src; an error of
@@ -127,7 +132,10 @@ func (in *Incoming) Take(ctx context.Context, src io.Reader) (int64, error) {
 
 // begin opens the far side and carries over what is kept of the base.
 func (in *Incoming) begin(ctx context.Context) error {
-	up, err := in.remote.Begin(ctx, Target{Location: in.location(), Base: in.base})
+	up, err := in.remote.Begin(ctx, Target{
+		Location: in.location(), Base: in.base,
+		Verify: Verification(in.decision.Deliver.Verify), Require: in.requirements(), Digest: func() []byte { return in.hash.Sum(nil) },
+	})
 	if err != nil {
 		return err
 	}
@@ -166,7 +174,9 @@ func (in *Incoming) Commit(ctx context.Context, e Ending) error {
 	}
 	in.ended = true
 	r := in.recordOf(audit.TransferCommitted, nil)
-	r.Receipt = &audit.Receipt{Bytes: receipt.Bytes, Fsynced: receipt.Fsynced, Atomic: receipt.Atomic, Path: receipt.Path}
+	r.Receipt = &audit.Receipt{
+		Bytes: receipt.Bytes, Fsynced: receipt.Fsynced, Atomic: receipt.Atomic, Verified: string(receipt.Verified), Path: receipt.Path,
+	}
 	return in.g.record(ctx, r)
 }
 
@@ -211,8 +221,8 @@ func (in *Incoming) decideContent() error {
 		return err
 	}
 	if d.Deliver != in.decision.Deliver {
-		return fmt.Errorf("rule %q delivers to another place than rule %q, which was assumed until the size was known: "+
-			"a size must not choose the conduit", d.Rule, in.decision.Rule)
+		return fmt.Errorf("rule %q delivers in another way than rule %q, which was assumed until the size was known: "+
+			"a size must not choose the delivery", d.Rule, in.decision.Rule)
 	}
 	in.decision = d
 	return nil

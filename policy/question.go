@@ -70,21 +70,6 @@ func (v Verdict) String() string {
 	}
 }
 
-// Acknowledge says when a device gets its 226.
-type Acknowledge string
-
-// Delivered: when the file is durable across the conduit. Spooled: when it is durable on the appliance.
-const (
-	Delivered Acknowledge = "delivered"
-	Spooled   Acknowledge = "spooled"
-)
-
-// Delivery says how an allowed file travels.
-type Delivery struct {
-	Conduit     string // the conduit's label
-	Acknowledge Acknowledge
-}
-
 // Decision is the answer to a Question: one verdict, by one rule, with its written reason.
 type Decision struct {
 	Verdict Verdict

@@ -57,7 +57,7 @@ func (ch *channel) do(op, remote string, f func() error) error {
 	err := f()
 	watch.stop()
 	if err == nil || isAnswer(err) || op == "read" && err == io.EOF {
-		return err
+		return translated(err)
 	}
 	ch.dead.Store(true) // nobody else shall be sent here until the end of the channel has been noticed everywhere
 	if !isLost(err) {

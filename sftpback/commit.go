@@ -28,7 +28,7 @@ func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, 
 		receipt.Atomic, err = u.publish(ctx, func() error { against = t.Hold(); return against })
 	}
 	if against != nil && t.Aside != "" {
-		u.final, u.base = path.Join(path.Dir(u.final), t.Aside), nil
+		u.final, u.target.Base = path.Join(path.Dir(u.final), t.Aside), nil
 		receipt.Path = u.final
 		receipt.Atomic, err = u.publish(context.WithoutCancel(ctx), func() error { return nil })
 	}
@@ -52,49 +52,8 @@ func (u *upload) conclude(err error) {
 	u.stop()
 }
 
-// store sends what is left, and makes sure that the server has all of it: acknowledged, flushed, of the right size, closed.
-func (u *upload) store(ctx context.Context) (gateway.Receipt, error) {
-	if err := u.finish(); err != nil {
-		return gateway.Receipt{}, err
-	}
-	if err := ctx.Err(); err != nil {
-		return gateway.Receipt{}, err
-	}
-	fsynced := false
-	if u.ch.has(extFsync) {
-		if err := u.ch.doSlow("fsync", u.temp, u.file.Sync); err != nil {
-			return gateway.Receipt{}, u.storing("fsync", err)
-		}
-		fsynced = true
-	}
-	info, err := u.ch.fstat(ctx, u.file)
-	if err != nil {
-		return gateway.Receipt{}, u.storing("fstat", err)
-	}
-	if info.Size() != u.size {
-		return gateway.Receipt{}, &transient{fmt.Errorf("the server has %d bytes of the %d that it acknowledged", info.Size(), u.size)}
-	}
-	u.stored = info
-	if err := u.ch.do("close", u.temp, u.file.Close); err != nil {
-		return gateway.Receipt{}, u.storing("close", err)
-	}
-	return gateway.Receipt{Bytes: info.Size(), Fsynced: fsynced, Path: u.final}, nil
-}
-
-// finish sends the last packet and waits for all acknowledgements. A file of one packet is sent from here.
-func (u *upload) finish() error {
-	if u.filled > 0 {
-		buffer, n, at := u.take()
-		if err := u.write(buffer, n, at); err != nil {
-			u.window.fail(err)
-		}
-	}
-	u.free()
-	return u.window.wait()
-}
-
-// publish gives the file its final name if hold, which is asked at the last moment, too, says nothing against it. The lock keeps two uploads of this program to one name from passing the comparison with
-// their Base at the same time.
+// publish gives the file its final name if hold, which is asked at the last moment, too, says nothing against it. The lock keeps two
+// uploads of this program to one name from passing the comparison with their Base at the same time.
 func (u *upload) publish(ctx context.Context, hold func() error) (atomic bool, err error) {
 	// It may take a moment, which others that wait for the lock need not share.
 	if err := hold(); err != nil {
@@ -105,7 +64,7 @@ func (u *upload) publish(ctx context.Context, hold func() error) (atomic bool, e
 		return false, err
 	}
 	defer unlock()
-	if u.base != nil {
+	if u.target.Base != nil {
 		if err := u.compare(ctx); err != nil {
 			return false, err
 		}
@@ -116,11 +75,22 @@ func (u *upload) publish(ctx context.Context, hold func() error) (atomic bool, e
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	ctx = context.WithoutCancel(ctx)
+	return u.rename(context.WithoutCancel(ctx))
+}
+
+// rename renames, and finds out what has come of it where the answer does not say.
+func (u *upload) rename(ctx context.Context) (atomic bool, err error) {
 	atomic = u.ch.has(extPosixRename)
 	if atomic {
 		err = u.ch.posixRename(ctx, u.temp, u.final)
-	} else {
+		if isUnsupported(err) { // offered and then not done
+			if u.target.Require.Atomic {
+				return false, unmet(extPosixRename + " is offered, but not supported")
+			}
+			atomic = false
+		}
+	}
+	if !atomic {
 		err = u.ch.rename(ctx, u.temp, u.final)
 	}
 	switch {
@@ -129,6 +99,10 @@ func (u *upload) publish(ctx context.Context, hold func() error) (atomic bool, e
 	case isTransient(err):
 		return atomic, u.findOut(ctx, err)
 	default:
+		if happened, lookErr := u.happened(ctx, u.ch); lookErr == nil && happened {
+			u.conduit.log.Warn("the server says that a rename has failed, but it has happened", "path", u.final, "error", err)
+			return atomic, nil
+		}
 		return false, u.explain(ctx, atomic, err)
 	}
 }
@@ -141,10 +115,10 @@ func (u *upload) compare(ctx context.Context) error {
 	}
 	exists := err == nil
 	switch {
-	case exists != u.base.Exists:
+	case exists != u.target.Base.Exists:
 	case !exists:
 		return nil
-	case info.Mode().IsRegular() && info.Size() == u.base.Size && info.ModTime().Unix() == u.base.ModTime.Unix():
+	case info.Mode().IsRegular() && info.Size() == u.target.Base.Size && info.ModTime().Unix() == u.target.Base.ModTime.Unix():
 		return nil
 	}
 	return gateway.ErrChanged

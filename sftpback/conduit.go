@@ -130,10 +130,19 @@ func (c *Conduit) WaitReady(ctx context.Context) error {
 	return c.fault("connect", "", c.pool.waitFirst(ctx))
 }
 
-// Available reports whether there is a connection. It waits, for a few seconds at most, where one was lost just now and the attempt
-// to make another one has not ended; where the last attempt has failed it returns at once.
-func (c *Conduit) Available(ctx context.Context) error {
-	return c.fault("connect", "", c.pool.available(ctx))
+// Available reports whether there is a connection, to a server that offers what is required. It waits, for a few seconds at most,
+// where a connection was lost just now and the attempt to make another one has not ended; where the last attempt has failed it
+// returns at once.
+func (c *Conduit) Available(ctx context.Context, r gateway.Requirements) error {
+	if r == (gateway.Requirements{}) {
+		return c.fault("connect", "", c.pool.available(ctx))
+	}
+	ch, err := c.pool.acquire(ctx)
+	if err != nil {
+		return c.fault("connect", "", err)
+	}
+	defer c.pool.release(ch)
+	return c.fault("connect", "", ch.meets(r))
 }
 
 // with runs f on a channel of the pool and dresses its error.

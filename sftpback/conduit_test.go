@@ -67,7 +67,7 @@ func TestKillAndRestart(t *testing.T) {
 		}
 	}
 	eventually(t, "a failed attempt", func() bool { return strings.Contains(f.log.String(), "connection refused") })
-	if err := f.Available(t.Context()); !gateway.IsTemporary(err) || !errors.Is(err, syscall.ECONNREFUSED) {
+	if err := f.Available(t.Context(), gateway.Requirements{}); !gateway.IsTemporary(err) || !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("Available: %v", err)
 	}
 	if _, err := f.Stat(t.Context(), at("/")); !gateway.IsTemporary(err) {
@@ -77,7 +77,7 @@ func TestKillAndRestart(t *testing.T) {
 		t.Errorf("%d files, want the two hidden ones that nobody can remove", n)
 	}
 	f.sshd.Restart()
-	eventually(t, "the conduit to be up", func() bool { return f.Available(t.Context()) == nil })
+	eventually(t, "the conduit to be up", func() bool { return f.Available(t.Context(), gateway.Requirements{}) == nil })
 	eventually(t, "the hidden files to be removed", func() bool { return len(f.files(t)) == 0 })
 	if _, err := f.upload(t.Context(), gateway.Target{Location: at("/again")}, noise(1000)); err != nil {
 		t.Error(err)
@@ -219,7 +219,7 @@ func TestDownAtStart(t *testing.T) {
 		}
 	}
 	s.Restart()
-	eventually(t, "the conduit to be up", func() bool { return c.Available(t.Context()) == nil })
+	eventually(t, "the conduit to be up", func() bool { return c.Available(t.Context(), gateway.Requirements{}) == nil })
 	eventually(t, "the states", func() bool { return st.String() == "down up" })
 	if n := strings.Count(log.String(), "cannot connect"); n != 1 {
 		t.Errorf("the same failure was logged %d times", n)

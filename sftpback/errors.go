@@ -60,7 +60,13 @@ func isTransient(err error) bool {
 	if t := (*transient)(nil); errors.As(err, &t) {
 		return true
 	}
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	// A file system becomes read-only when its disk fails, and is put right by somebody, as a full one is.
+	for _, state := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS} {
+		if errors.Is(err, state) {
+			return true
+		}
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // lost is the error of a request whose connection went away before it was answered.
@@ -94,6 +100,33 @@ func isFailure(err error) bool {
 func isUnsupported(err error) bool {
 	var status *sftp.StatusError
 	return errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxOpUnsupported
+}
+
+// statuses are those of later versions of the protocol (draft-ietf-secsh-filexfer-13 section 9.1) that say more than SSH_FX_FAILURE.
+// Some servers answer with them although version 3 was agreed upon.
+func statuses() map[uint32]error {
+	return map[uint32]error{
+		10: fs.ErrNotExist,    // SSH_FX_NO_SUCH_PATH
+		11: fs.ErrExist,       // SSH_FX_FILE_ALREADY_EXISTS
+		12: syscall.EROFS,     // SSH_FX_WRITE_PROTECT
+		14: syscall.ENOSPC,    // SSH_FX_NO_SPACE_ON_FILESYSTEM
+		15: syscall.EDQUOT,    // SSH_FX_QUOTA_EXCEEDED
+		18: syscall.ENOTEMPTY, // SSH_FX_DIR_NOT_EMPTY
+		19: syscall.ENOTDIR,   // SSH_FX_NOT_A_DIRECTORY
+		24: syscall.EISDIR,    // SSH_FX_FILE_IS_A_DIRECTORY
+	}
+}
+
+// translated adds the error that a status means to one that the library has no word for.
+func translated(err error) error {
+	var status *sftp.StatusError
+	if !errors.As(err, &status) {
+		return err
+	}
+	if meaning, ok := statuses()[status.Code]; ok {
+		return fmt.Errorf("%w: %w", meaning, err)
+	}
+	return err
 }
 
 // retryable marks SSH_FX_FAILURE as temporary: while a file is being stored it means the state of the server, not the request.

@@ -5,9 +5,9 @@ package sftpback
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -28,6 +28,8 @@ type link struct {
 	mu       sync.Mutex
 	channels []*channel // those that work
 	ended    bool       // no more goroutines may start
+
+	noCheckFile atomic.Bool // the server does not know the check-file extension
 
 	// Guarded by the pool's lock.
 	opening bool // another channel is being opened
@@ -115,18 +117,9 @@ func (l *link) keepAlive() {
 
 // open adds an SFTP channel. The caller bounds it in time by ending the link.
 func (l *link) open() (*channel, error) {
-	sc, requests, err := l.client.OpenChannel("session", nil)
+	sc, err := l.session()
 	if err != nil {
-		return nil, fmt.Errorf("open channel: %w", err)
-	}
-	ended := make(chan struct{})
-	started := l.goes(func() {
-		defer close(ended)
-		ssh.DiscardRequests(requests)
-	}) && l.goes(func() { _, _ = io.Copy(io.Discard, sc.Stderr()) }) // unread, it would fill the window
-	if !started {
-		_ = sc.Close()
-		return nil, lost(l.failure())
+		return nil, err
 	}
 	ch, err := l.startSFTP(sc)
 	if err != nil {
@@ -137,13 +130,6 @@ func (l *link) open() (*channel, error) {
 }
 
 func (l *link) startSFTP(sc ssh.Channel) (*channel, error) {
-	ok, err := sc.SendRequest("subsystem", true, ssh.Marshal(struct{ Name string }{"sftp"}))
-	if err != nil {
-		return nil, fmt.Errorf("request subsystem: %w", err)
-	}
-	if !ok {
-		return nil, errors.New("the server refuses the sftp subsystem")
-	}
 	h, err := greet(sc)
 	if err != nil {
 		return nil, err

@@ -199,8 +199,8 @@ func (ch *channel) makeDir(ctx context.Context, p string) error {
 		if found, lookErr := ch.lstat(ctx, p); lookErr == nil && found != nil {
 			return fs.ErrExist
 		}
-		if isFailure(err) && ch.isFull(ctx, path.Dir(p), 1) {
-			return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
+		if isFailure(err) {
+			err = ch.whyNotStored(ctx, path.Dir(p), 1, err)
 		}
 		return err
 	}
@@ -223,17 +223,4 @@ func (ch *channel) makeDir(ctx context.Context, p string) error {
 // isRefusal reports whether a server does not let modes be set at all, which some do.
 func isRefusal(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || isUnsupported(err) || isFailure(err)
-}
-
-// isFull reports whether the file system of dir has no room for size more bytes, or for another file. OpenSSH answers ENOSPC with
-// SSH_FX_FAILURE, so it has to be asked (statvfs@openssh.com).
-func (ch *channel) isFull(ctx context.Context, dir string, size int) bool {
-	if !ch.has(extStatVFS) {
-		return false
-	}
-	vfs, err := ch.statVFS(context.WithoutCancel(ctx), dir)
-	if err != nil {
-		return false // then it stays a failure without a name
-	}
-	return vfs.Frsize > 0 && vfs.Bavail < (uint64(size)+vfs.Frsize-1)/vfs.Frsize || vfs.Files > 0 && vfs.Favail == 0
 }

@@ -29,7 +29,7 @@ func TestRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%d bytes up: %v", size, err)
 			}
-			wantReceipt := gateway.Receipt{Bytes: int64(size), Atomic: true, Fsynced: f.sshd != nil, Path: f.Conduit.cfg.Root}
+			wantReceipt := gateway.Receipt{Bytes: int64(size), Atomic: true, Verified: gateway.VerifySize, Fsynced: f.sshd != nil, Path: f.Conduit.cfg.Root}
 			if f.Conduit.cfg.Root == "/" {
 				wantReceipt.Path = ""
 			}
@@ -177,7 +177,7 @@ func TestUploadEndsEarly(t *testing.T) {
 			t.Errorf("Commit: %v", err)
 		}
 		f.wantFiles(t)
-		if err := f.Available(t.Context()); err != nil {
+		if err := f.Available(t.Context(), gateway.Requirements{}); err != nil {
 			t.Errorf("after a cancellation: %v", err)
 		}
 	})

@@ -268,8 +268,8 @@ func TestRefusedByServer(t *testing.T) {
 		if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
 			t.Fatal(err)
 		}
-		// OpenSSH answers EROFS with SSH_FX_FAILURE, which is all that can be known.
-		if _, err := f.upload(t.Context(), gateway.Target{Location: at("/y")}, nil); err == nil || !gateway.IsTemporary(err) {
+		// OpenSSH answers EROFS with SSH_FX_FAILURE; statvfs tells what it is.
+		if _, err := f.upload(t.Context(), gateway.Target{Location: at("/y")}, nil); !errors.Is(err, syscall.EROFS) || !gateway.IsTemporary(err) {
 			t.Errorf("upload: %v", err)
 		}
 		if err := f.Remove(t.Context(), at("/x")); err == nil {

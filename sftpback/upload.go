@@ -23,7 +23,7 @@ type upload struct {
 	ch      *channel
 	file    *sftp.File
 	window  *window
-	base    *gateway.Base
+	target  gateway.Target
 	final   string // remote path under which the file is published
 	temp    string // remote path under which it is written
 
@@ -55,6 +55,12 @@ func (c *Conduit) begin(ctx context.Context, ch *channel, t gateway.Target) (*up
 	if t.Path == "/" {
 		return nil, syscall.EISDIR
 	}
+	if err := checkTarget(t); err != nil {
+		return nil, err
+	}
+	if err := ch.meets(t.Require); err != nil {
+		return nil, err
+	}
 	at, err := c.resolve(ctx, ch, t.Location, keepLast)
 	if errors.Is(err, errNoHome) {
 		if err := c.makeHome(ctx, ch, t.Location); err != nil {
@@ -68,7 +74,7 @@ func (c *Conduit) begin(ctx context.Context, ch *channel, t gateway.Target) (*up
 	if err := replaceable(at.info); err != nil {
 		return nil, err
 	}
-	u := &upload{conduit: c, ch: ch, base: t.Base, final: at.remote, temp: path.Join(path.Dir(at.remote), c.tempName())}
+	u := &upload{conduit: c, ch: ch, target: t, final: at.remote, temp: path.Join(path.Dir(at.remote), c.tempName())}
 	u.file, err = ch.openFile(ctx, u.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		if isTransient(err) && !errors.Is(err, context.Cause(ctx)) {
@@ -101,7 +107,7 @@ func replaceable(info fs.FileInfo) error {
 func (u *upload) restrict() error {
 	info, err := u.ch.fstat(u.ctx, u.file)
 	if err != nil {
-		return fmt.Errorf("fstat %s: %w", u.temp, err)
+		return fmt.Errorf("fstat %s: %w", u.temp, retryable(err))
 	}
 	const mode = 0o640
 	if info.Mode().Perm()&^mode == 0 {
@@ -195,17 +201,6 @@ func (u *upload) write(buffer *[]byte, n int, at int64) error {
 		return err
 	})
 	return u.storing("write", err)
-}
-
-// storing explains the error of a request that stores something: SSH_FX_FAILURE can be a full disk, and can pass in any case.
-func (u *upload) storing(op string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if isFailure(err) && u.ch.isFull(context.Background(), path.Dir(u.final), u.ch.writeSize) {
-		err = fmt.Errorf("%w: %w", syscall.ENOSPC, err)
-	}
-	return fmt.Errorf("%s %s: %w", op, u.temp, retryable(err))
 }
 
 // Abort removes what was written: at once where the connection still works, else as soon as there is one again.

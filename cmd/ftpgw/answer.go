@@ -37,7 +37,7 @@ func (a answer) text() string {
 	}
 	line("reason", "%s", d.Reason)
 	if d.Verdict != policy.Denied {
-		line("deliver", "conduit %q, acknowledged when %s", d.Deliver.Conduit, d.Deliver.Acknowledge)
+		line("deliver", "conduit %q, acknowledged when %s%s", d.Deliver.Conduit, d.Deliver.Acknowledge, demands(d.Deliver))
 	}
 	if d.Verdict == policy.Pending && d.MaxSize > 0 {
 		line("size", "denied if the size is above %d bytes", d.MaxSize)
@@ -54,6 +54,29 @@ func (a answer) text() string {
 		fmt.Fprintf(&out, "  %-11s %q: %s\n", s.Outcome, s.Rule, s.Why)
 	}
 	return out.String()
+}
+
+// demands are what a delivery asks for beyond the usual.
+func demands(d policy.Delivery) string {
+	var out string
+	if d.Verify != policy.VerifySize {
+		out += fmt.Sprintf(", verified by %s", d.Verify)
+	}
+	for _, r := range required(d) {
+		out += ", " + r + " required"
+	}
+	return out
+}
+
+func required(d policy.Delivery) []string {
+	var list []string
+	if d.RequireFsync {
+		list = append(list, string(policy.RequireFsync))
+	}
+	if d.RequireAtomic {
+		list = append(list, string(policy.RequireAtomic))
+	}
+	return list
 }
 
 func (a answer) size() string {
@@ -87,6 +110,8 @@ func (a answer) document() any {
 		Reason      string   `json:"reason"`
 		Conduit     string   `json:"conduit,omitempty"`
 		Acknowledge string   `json:"acknowledge,omitempty"`
+		Verify      string   `json:"verify,omitempty"`
+		Require     []string `json:"require,omitempty"`
 		MaxSize     int64    `json:"max_size,omitempty"` // bytes; absent where there is no bound
 		Question    question `json:"question"`
 		Steps       []step   `json:"steps"`
@@ -96,6 +121,7 @@ func (a answer) document() any {
 	}
 	if d.Verdict != policy.Denied {
 		doc.Conduit, doc.Acknowledge = d.Deliver.Conduit, string(d.Deliver.Acknowledge)
+		doc.Verify, doc.Require = string(d.Deliver.Verify), required(d.Deliver)
 	}
 	if q.Size != policy.SizeUnknown {
 		doc.Question.Size = &q.Size

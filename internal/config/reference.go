@@ -86,6 +86,7 @@ func valueKinds() []valueKind {
 		{kindPrefixes, "address ranges without host bits; a single address is /32 or /128", `["10.7.0.0/24"]`},
 		{kindPatterns, "one of them must match; see below", `["relay-*"]`},
 		{kindOperations, "see below", `["upload", "list"]`},
+		{kindRequirements, "see the attribute", `["fsync", "atomic"]`},
 	}
 }
 

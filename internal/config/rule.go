@@ -39,19 +39,6 @@ func ruleSpec() blockSpec {
 	}
 }
 
-func deliverSpec() blockSpec {
-	return blockSpec{
-		name: "deliver", count: "at most one, in an allowing rule; required there when there are several conduits",
-		meaning: "Where the files of an allowing rule go, and when the device is told that they have arrived.",
-		attributes: []attribute{
-			{name: "conduit", kind: kindText, absent: "the only conduit", example: `"control-centre"`,
-				meaning: "The name of a conduit."},
-			{name: "acknowledge", kind: kindText, fallback: string(policy.Delivered), example: `"delivered"`,
-				meaning: "When the device gets its 226. `\"delivered\"`: when the file is durable across the conduit. `\"spooled\"`, when it is durable on the appliance, is reserved: this version has no spool and refuses it."},
-		},
-	}
-}
-
 // names are the labels that rules can refer to.
 type names struct {
 	zones, conduits, devices []string
@@ -139,53 +126,4 @@ func checkPathPattern(g policy.Glob) string {
 		return "Paths have no empty, \".\" or \"..\" parts, so \"" + p + "\" matches none. For all below a directory write \"/directory/**\"."
 	}
 	return ""
-}
-
-func (b body) deliver(deny bool, conduits []string) policy.Delivery {
-	delivery := policy.Delivery{Acknowledge: policy.Delivered}
-	blocks := b.content.Blocks.OfType("deliver")
-	if len(blocks) == 0 {
-		if len(conduits) == 1 {
-			delivery.Conduit = conduits[0]
-		}
-		if len(conduits) > 1 && b.has("allow") && !b.broken && !b.unsure["deliver"] {
-			b.fail(b.header, "Missing deliver", "%s allows, and there are several conduits, so it must say which one: deliver { conduit = %q }. %s",
-				b.title(), conduits[0], enumerate("conduits", conduits))
-		}
-		return delivery
-	}
-	for _, extra := range blocks[1:] {
-		b.fail(extra.DefRange, "Duplicate deliver", "The deliver block was already defined at %s.", place(blocks[0].DefRange))
-	}
-	if deny {
-		b.fail(blocks[0].DefRange, "Unexpected deliver", "%s denies, so it delivers nothing.", b.title())
-	}
-	to := b.open(deliverSpec(), blocks[0].Body, "", blocks[0].DefRange)
-	delivery.Conduit = to.conduitName(conduits)
-	to.acknowledge()
-	return delivery
-}
-
-func (b body) conduitName(conduits []string) string {
-	text, ok := b.text("conduit")
-	switch {
-	case !ok && !b.has("conduit") && len(conduits) == 1:
-		return conduits[0]
-	case !ok && !b.has("conduit") && len(conduits) > 1:
-		b.fail(b.header, "Missing conduit", "There are several conduits, so the deliver block must say which one. %s", enumerate("conduits", conduits))
-	case ok && !b.broken && !b.unsure["conduit"] && !slices.Contains(conduits, text.text):
-		b.fail(text.at, "Unknown conduit", "There is no conduit %q. %s", text.text, Suggest(text.text, "conduits", conduits))
-	}
-	return text.text
-}
-
-func (b body) acknowledge() {
-	text, ok := b.text("acknowledge")
-	switch {
-	case !ok || text.text == string(policy.Delivered):
-	case text.text == string(policy.Spooled):
-		b.fail(text.at, "No spool in this version", "acknowledge = \"spooled\" promises a device that its file is kept on the appliance, and this version of ftpgw has no spool to keep it in. Write acknowledge = \"delivered\", or leave the attribute out.")
-	default:
-		b.fail(text.at, "Invalid acknowledge", "%q is not a way to acknowledge. %s", text.text, Suggest(text.text, "ways", []string{string(policy.Delivered)}))
-	}
 }

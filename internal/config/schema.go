@@ -10,17 +10,18 @@ import (
 type kind string
 
 const (
-	kindText        kind = "text"
-	kindPath        kind = "path"
-	kindDuration    kind = "duration"
-	kindSize        kind = "size"
-	kindNumber      kind = "number"
-	kindAddressPort kind = "address and port"
-	kindAddress     kind = "address"
-	kindPortRange   kind = "port range"
-	kindPrefixes    kind = "list of CIDR prefixes"
-	kindPatterns    kind = "list of patterns"
-	kindOperations  kind = "list of operations"
+	kindText         kind = "text"
+	kindPath         kind = "path"
+	kindDuration     kind = "duration"
+	kindSize         kind = "size"
+	kindNumber       kind = "number"
+	kindAddressPort  kind = "address and port"
+	kindAddress      kind = "address"
+	kindPortRange    kind = "port range"
+	kindPrefixes     kind = "list of CIDR prefixes"
+	kindPatterns     kind = "list of patterns"
+	kindOperations   kind = "list of operations"
+	kindRequirements kind = "list of requirements"
 )
 
 // attribute describes one attribute of a block. Schema, default value and reference are all made from it.

@@ -98,7 +98,7 @@ func (r *Remote) Uploads() int {
 }
 
 // Available implements gateway.Destination.
-func (r *Remote) Available(context.Context) error { return r.fail(Available, "") }
+func (r *Remote) Available(context.Context, gateway.Requirements) error { return r.fail(Available, "") }
 
 // Begin implements gateway.Destination.
 func (r *Remote) Begin(_ context.Context, t gateway.Target) (gateway.Upload, error) {
@@ -160,7 +160,7 @@ func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, 
 	}
 	u.end()
 	r.put(name, u.data.Bytes())
-	return gateway.Receipt{Bytes: int64(u.data.Len()), Fsynced: true, Atomic: true, Path: name}, against
+	return gateway.Receipt{Bytes: int64(u.data.Len()), Fsynced: true, Atomic: true, Verified: gateway.VerifySize, Path: name}, against
 }
 
 func (u *upload) Abort(error) {

@@ -72,3 +72,23 @@ rule "r7" {
     conduit = "archive"
   }
 }
+
+rule "r8" {
+  reason = "because"
+  allow  = ["upload"]
+  deliver {
+    conduit = "archive"
+    verify  = "read-back"
+    require = ["fsink", "atomic"]
+  }
+}
+
+rule "r9" {
+  reason = "because"
+  allow  = ["upload"]
+  deliver {
+    conduit = "archive"
+    verify  = 7
+    require = "fsync"
+  }
+}

@@ -75,5 +75,7 @@ rule "records" {
   deliver {
     conduit     = "control-centre"
     acknowledge = "delivered"
+    verify      = "readback"
+    require     = ["fsync", "atomic"]
   }
 }

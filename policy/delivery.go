@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy
+
+// Acknowledge says when a device gets its 226.
+type Acknowledge string
+
+// Delivered: when the file is durable across the conduit. Spooled: when it is durable on the appliance.
+const (
+	Delivered Acknowledge = "delivered"
+	Spooled   Acknowledge = "spooled"
+)
+
+// Verification says how it is made sure, before a file gets its final name, that the far side holds what was sent.
+type Verification string
+
+// VerifySize: the far side reports as many bytes as were sent. VerifyReadback: the file is read back and its SHA-256 compared.
+// VerifyExtension: the far side computes the SHA-256 itself, where it can; where it cannot, the file is read back.
+const (
+	VerifySize      Verification = "size"
+	VerifyReadback  Verification = "readback"
+	VerifyExtension Verification = "extension"
+)
+
+// Verifications lists every Verification in the order of the documentation.
+func Verifications() []Verification {
+	return []Verification{VerifySize, VerifyReadback, VerifyExtension}
+}
+
+// Requirement names something that the far side must be able to do, or nothing is published there.
+type Requirement string
+
+// RequireFsync: the data are on stable storage before the file gets its final name. RequireAtomic: the file appears under its final
+// name, or replaces what stood there, in one step.
+const (
+	RequireFsync  Requirement = "fsync"
+	RequireAtomic Requirement = "atomic"
+)
+
+// Requirements lists every Requirement in the order of the documentation.
+func Requirements() []Requirement { return []Requirement{RequireFsync, RequireAtomic} }
+
+// Delivery says how an allowed file travels.
+type Delivery struct {
+	Conduit       string // the conduit's label
+	Acknowledge   Acknowledge
+	Verify        Verification // empty is VerifySize
+	RequireFsync  bool
+	RequireAtomic bool
+}
