@@ -274,7 +274,7 @@ func TestDecidedAgainAtTheEnd(t *testing.T) {
 		w := newWorld(t,
 			policy.Rule{Name: "small", Reason: "r", Ops: upload, MaxSize: 10, Deliver: to("near")},
 			policy.Rule{Name: "big", Reason: "r", Ops: upload, MinSize: 11, Deliver: to("far")})
-		if err := w.upload("/a", strings.NewReader(strings.Repeat("x", 11))); err == nil || !strings.Contains(err.Error(), "must not choose the conduit") {
+		if err := w.upload("/a", strings.NewReader(strings.Repeat("x", 11))); err == nil || !strings.Contains(err.Error(), "must not choose the delivery") {
 			t.Errorf("got %v", err)
 		}
 		if err := w.upload("/b", strings.NewReader("x")); err != nil {
