@@ -5,53 +5,93 @@ package policy
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Step is what one rule had to say to a Question.
 type Step struct {
 	Rule    string // the rule's name
-	Outcome string // "matched", "not matched" or "pending"
+	Outcome string // "matched", "not matched", "pending", "failed" or "not reached"
 	Why     string // the first condition that failed, or what is still open, in words
 }
 
-// Explain answers a Question as Decide does, and tells the way there: one Step for each rule up to the one that decided.
+// Explain answers a Question as Decide does, and tells the way there: one Step for every rule, in order. Those behind the one that
+// decided are "not reached".
 func (p *Policy) Explain(q Question) (Decision, []Step) {
-	d := p.Decide(q)
+	in := p.inquire(q)
 	var steps []Step
-	for i := range p.rules {
-		r := &p.rules[i]
-		switch o, c := r.match(&q); o {
-		case notMatched:
-			steps = append(steps, Step{Rule: r.Name, Outcome: "not matched", Why: r.whyNot(c, &q)})
-		case pending:
-			steps = append(steps, Step{Rule: r.Name, Outcome: "pending", Why: "it depends on the size: " + r.sizeWords()})
-		case matched:
-			return d, append(steps, Step{Rule: r.Name, Outcome: "matched", Why: "every condition holds"})
+	decided := ""
+	for _, r := range p.every {
+		if decided != "" {
+			steps = append(steps, Step{Rule: r.Name, Outcome: "not reached", Why: fmt.Sprintf("%q decides", decided)})
+			continue
+		}
+		o, c := r.match(&in)
+		steps = append(steps, r.step(o, c, &in))
+		if o == matched || o == failed {
+			decided = r.Name
 		}
 	}
-	return d, steps
+	return p.Decide(q), steps
 }
 
-func (r *Rule) whyNot(c condition, q *Question) string {
+func (r *compiled) step(o outcome, c condition, in *inquiry) Step {
+	s := Step{Rule: r.Name, Outcome: "not matched"}
+	switch {
+	case o == notMatched:
+		s.Why = r.whyNot(c, in)
+	case o == failed:
+		s.Outcome, s.Why = "failed", r.decideFailed(in).Reason
+	case o == matched:
+		s.Outcome, s.Why = "matched", "every condition holds"
+	case c == conditionSize:
+		s.Outcome, s.Why = "pending", "it depends on the size: "+r.sizeWords()
+	default:
+		s.Outcome, s.Why = "pending", "it depends on what is not known yet: "+r.When.String()
+	}
+	return s
+}
+
+func (r *Rule) whyNot(c condition, in *inquiry) string {
 	switch c {
 	case conditionOp:
 		verb := "allows"
 		if r.Deny {
 			verb = "denies"
 		}
-		return fmt.Sprintf("it %s %s, not %s", verb, joinWords(r.Ops), q.Op)
+		return fmt.Sprintf("it %s %s, not %s", verb, joinWords(r.Ops), in.Op)
 	case conditionDevice:
-		return fmt.Sprintf("device %q is not among %s", q.Device, joinGlobs(r.Devices))
+		return fmt.Sprintf("device %q is not among %s", in.Device, r.subjectWords())
 	case conditionZone:
-		return fmt.Sprintf("zone %q is not among %s", q.Zone, joinGlobs(r.Zones))
+		return fmt.Sprintf("zone %q is not among %s", in.Zone, joinGlobs(r.Zones))
 	case conditionFrom:
-		return fmt.Sprintf("address %s is not in %s", q.Peer, joinWords(r.From))
+		return fmt.Sprintf("address %s is not in %s", in.Peer, joinWords(r.From))
 	case conditionPath:
-		return fmt.Sprintf("path %q is not among %s", q.Path, joinGlobs(r.Paths))
+		return fmt.Sprintf("path %q is not among %s", in.Path, joinGlobs(r.Paths))
+	case conditionExcept:
+		return fmt.Sprintf("path %q is excepted by %s", in.Path, joinGlobs(r.ExceptPaths))
+	case conditionName:
+		return fmt.Sprintf("name %q is not among %s", in.name, joinGlobs(r.Names))
 	case conditionSize:
-		return fmt.Sprintf("size %d is not %s", q.Size, r.sizeWords())
+		return fmt.Sprintf("size %d is not %s", in.Size, r.sizeWords())
+	case conditionWindow:
+		return fmt.Sprintf("%s is outside of %s", in.Time.In(r.location()).Format("Mon "+time.RFC3339), r.Window)
+	case conditionWhen:
+		return fmt.Sprintf("its condition is not true: %s", r.When)
 	}
 	return string(c)
+}
+
+// subjectWords names the devices and groups that a rule is about.
+func (r *Rule) subjectWords() string {
+	var words []string
+	if len(r.Devices) > 0 {
+		words = append(words, joinGlobs(r.Devices))
+	}
+	if len(r.Groups) > 0 {
+		words = append(words, "groups "+joinGlobs(r.Groups))
+	}
+	return strings.Join(words, ", ")
 }
 
 func (r *Rule) sizeWords() string {

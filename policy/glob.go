@@ -10,10 +10,39 @@ import (
 
 // Glob is a compiled pattern over slash-separated names. Within a segment it is path.Match's language (*, ?, [a-z], \x);
 // the segment ** stands for any number of segments, none included, so that /events/** matches /events as well as all below it.
-// Matching is case-sensitive. The zero Glob matches only the empty string.
+// Matching is case-sensitive unless IgnoringCase made the Glob. The zero Glob matches only the empty string.
 type Glob struct {
-	pattern  string
-	segments []string
+	pattern  string   // as it was written
+	segments []string // in lower case where fold is set
+	fold     bool
+	// The three forms that nearly all rules use are matched without looking at segments: a policy is asked a thousand rules long.
+	shape shape
+	fixed string // literal: the whole name; subtree: what stands before /**; prefix: what stands before *
+}
+
+// shape is the form of a pattern.
+type shape uint8
+
+const (
+	general shape = iota
+	literal       // relay-12
+	subtree       // /events/**
+	prefix        // relay-*
+)
+
+// shapeOf finds the form of a pattern that is valid.
+func shapeOf(pattern string) (shape, string) {
+	const special = `*?[\`
+	if !strings.ContainsAny(pattern, special) {
+		return literal, pattern
+	}
+	if head, ok := strings.CutSuffix(pattern, "/**"); ok && head != "" && !strings.ContainsAny(head, special) {
+		return subtree, head
+	}
+	if head, ok := strings.CutSuffix(pattern, "*"); ok && !strings.ContainsAny(head, special) {
+		return prefix, head
+	}
+	return general, ""
 }
 
 // CompileGlob checks and compiles a pattern. The error names what is wrong with it.
@@ -30,7 +59,18 @@ func CompileGlob(pattern string) (Glob, error) {
 			return Glob{}, fmt.Errorf("in %q, %q is not a valid pattern (a bracket is not closed, or a backslash is last)", pattern, s)
 		}
 	}
-	return Glob{pattern: pattern, segments: segments}, nil
+	g := Glob{pattern: pattern, segments: segments}
+	g.shape, g.fixed = shapeOf(pattern)
+	return g, nil
+}
+
+// IgnoringCase is the Glob that matches names whatever the case of their letters.
+func (g Glob) IgnoringCase() Glob {
+	if g.fold || g.pattern == "" {
+		return g
+	}
+	segments := strings.Split(strings.ToLower(g.pattern), "/")
+	return Glob{pattern: g.pattern, segments: segments, fold: true}
 }
 
 // String is the pattern as it was written.
@@ -38,6 +78,17 @@ func (g Glob) String() string { return g.pattern }
 
 // Match reports whether the whole of name matches.
 func (g Glob) Match(name string) bool {
+	switch g.shape {
+	case literal:
+		return name == g.fixed
+	case subtree:
+		return strings.HasPrefix(name, g.fixed) && (len(name) == len(g.fixed) || name[len(g.fixed)] == '/')
+	case prefix:
+		return strings.HasPrefix(name, g.fixed) && !strings.Contains(name[len(g.fixed):], "/")
+	}
+	if g.fold {
+		name = strings.ToLower(name)
+	}
 	return matchSegments(g.segments, name, name == "")
 }
 

@@ -4,6 +4,7 @@ package policy
 
 import (
 	"net/netip"
+	"path"
 	"slices"
 )
 
@@ -13,6 +14,7 @@ const (
 	notMatched outcome = iota
 	matched
 	pending
+	failed // its condition could not be evaluated; the rule denies
 )
 
 // condition names the part of a rule that a question failed, in the order in which they are tried.
@@ -24,56 +26,137 @@ const (
 	conditionZone   condition = "zones"
 	conditionFrom   condition = "from"
 	conditionPath   condition = "paths"
+	conditionExcept condition = "except_paths"
+	conditionName   condition = "names"
+	conditionWindow condition = "window"
 	conditionSize   condition = "size"
+	conditionWhen   condition = "when"
 )
 
-// match tries the conditions from the cheapest to the dearest and names the first that fails.
-func (r *Rule) match(q *Question) (outcome, condition) {
-	if !slices.Contains(r.Ops, q.Op) {
+// inquiry is a Question on its way through the rules, with what is worked out once for all of them.
+type inquiry struct {
+	Question
+	op     opSet
+	name   string  // the last part of the path
+	device *Device // nil where the policy does not know it
+	scope  *scope  // the variables of conditions; nil until the first condition asks
+}
+
+func (p *Policy) inquire(q Question) inquiry {
+	return inquiry{Question: q, op: bit(q.Op), name: path.Base(q.Path), device: p.devices[q.Device]}
+}
+
+// match tries the conditions from the cheapest to the dearest and names the first that fails; where none fails, the first that is
+// pending.
+func (r *compiled) match(in *inquiry) (outcome, condition) {
+	if r.ops&in.op == 0 {
 		return notMatched, conditionOp
 	}
-	if c := r.matchSubject(q); c != "" {
+	if c := r.matchSubject(in); c != "" {
 		return notMatched, c
 	}
-	if !matchAny(r.Paths, q.Path) {
-		return notMatched, conditionPath
+	if c := r.matchObject(in); c != "" {
+		return notMatched, c
 	}
-	if !q.Op.transfers() {
-		return matched, ""
+	size := matched
+	if in.Op.transfers() {
+		size = r.matchSize(in.Size)
 	}
-	return r.matchSize(q.Size)
+	switch {
+	case size == notMatched:
+		return notMatched, conditionSize
+	case !r.Window.Open(in.Time):
+		return notMatched, conditionWindow
+	}
+	switch when := r.matchWhen(in); {
+	case when != matched:
+		return when, conditionWhen
+	case size == pending:
+		return pending, conditionSize
+	}
+	return matched, ""
 }
 
 // matchSubject tries the conditions about who asks; it returns the one that failed, or "".
-func (r *Rule) matchSubject(q *Question) condition {
+func (r *compiled) matchSubject(in *inquiry) condition {
 	switch {
-	case !matchAny(r.Devices, q.Device):
+	case !r.about(in.Device, in.device):
 		return conditionDevice
-	case !matchAny(r.Zones, q.Zone):
+	case !matchAny(r.Zones, in.Zone):
 		return conditionZone
-	case !matchAddress(r.From, q.Peer):
+	case !matchAddress(r.From, in.Peer):
 		return conditionFrom
 	}
 	return ""
 }
 
-func (r *Rule) matchSize(size int64) (outcome, condition) {
+// about reports whether the device is among the rule's devices or in one of its groups.
+func (r *Rule) about(name string, d *Device) bool {
+	if len(r.Devices) == 0 && len(r.Groups) == 0 {
+		return true
+	}
+	if len(r.Devices) > 0 && matchAny(r.Devices, name) {
+		return true
+	}
+	return d != nil && len(r.Groups) > 0 && slices.ContainsFunc(d.Groups, func(g string) bool { return matchAny(r.Groups, g) })
+}
+
+// matchObject tries the conditions about the path; it returns the one that failed, or "".
+func (r *Rule) matchObject(in *inquiry) condition {
+	switch {
+	case !matchAny(r.Paths, in.Path):
+		return conditionPath
+	case len(r.ExceptPaths) > 0 && matchAny(r.ExceptPaths, in.Path):
+		return conditionExcept
+	case !matchAny(r.Names, in.name):
+		return conditionName
+	}
+	return ""
+}
+
+func (r *Rule) matchSize(size int64) outcome {
 	switch {
 	case r.MinSize == 0 && r.MaxSize == 0:
-		return matched, ""
+		return matched
 	case size == SizeUnknown:
-		return pending, conditionSize
+		return pending
 	case size < r.MinSize, r.MaxSize > 0 && size > r.MaxSize:
-		return notMatched, conditionSize
+		return notMatched
 	}
-	return matched, ""
+	return matched
+}
+
+// matchWhen evaluates the rule's own condition. Where no file is moved, what is unknown stays so: then a permission that hangs on it
+// does not hold, and a denial does.
+func (r *Rule) matchWhen(in *inquiry) outcome {
+	if r.When == nil {
+		return matched
+	}
+	if in.scope == nil {
+		in.scope = newScope(in)
+	}
+	result, err := r.When.evaluate(in.scope, r.location())
+	switch {
+	case err != nil:
+		return failed
+	case result == pending && !in.Op.transfers() && r.Deny:
+		return matched
+	case result == pending && !in.Op.transfers():
+		return notMatched
+	}
+	return result
 }
 
 func matchAny(globs []Glob, name string) bool {
 	if len(globs) == 0 {
 		return true
 	}
-	return slices.ContainsFunc(globs, func(g Glob) bool { return g.Match(name) })
+	for i := range globs {
+		if globs[i].Match(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // matchAddress compares IPv4 addresses as such even where a dual-stack listener shows them as IPv4-mapped IPv6.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
+	"time"
 )
 
 // NoRule is the Reason of a Decision that no rule made.
@@ -13,12 +15,24 @@ const NoRule = "no rule matches; what is not allowed is denied"
 
 // Policy is an ordered list of rules. It is immutable and safe for concurrent use; the zero Policy denies everything.
 type Policy struct {
-	rules []Rule
+	rules   []compiled
+	devices map[string]*Device
+	// about holds, for each known device, the rules that could be about it, in order: nobody asks a thousand rules about other devices.
+	about map[string][]*compiled
+	every []*compiled
 }
 
-// New makes a Policy of rules in their order. It refuses what would make a decision unaccountable: a rule without a name or a
-// reason, a second rule of the same name, a rule over no operation, an allowing rule that leads nowhere.
-func New(rules []Rule) (*Policy, error) {
+// compiled is a Rule with what is worked out once.
+type compiled struct {
+	Rule
+	ops opSet
+}
+
+// New makes a Policy of rules in their order, about devices: those that it is not told of belong to no group and have no labels. It
+// refuses what would make a decision unaccountable: a rule without a name or a reason, a second rule of the same name, a rule over no
+// operation, an allowing rule that leads nowhere.
+func New(rules []Rule, devices ...Device) (*Policy, error) {
+	p := &Policy{devices: make(map[string]*Device, len(devices))}
 	seen := make(map[string]bool, len(rules))
 	for i, r := range rules {
 		switch {
@@ -26,48 +40,100 @@ func New(rules []Rule) (*Policy, error) {
 			return nil, fmt.Errorf("rule %d has no name", i+1)
 		case seen[r.Name]:
 			return nil, fmt.Errorf("rule %q stands twice", r.Name)
-		case r.Reason == "":
-			return nil, fmt.Errorf("rule %q has no reason", r.Name)
-		case len(r.Ops) == 0:
-			return nil, fmt.Errorf("rule %q is over no operation", r.Name)
-		case !r.Deny && r.Deliver.Conduit == "":
-			return nil, fmt.Errorf("rule %q allows but names no conduit", r.Name)
-		case r.MaxSize > 0 && r.MinSize > r.MaxSize:
-			return nil, fmt.Errorf("rule %q: min_size %d is above max_size %d", r.Name, r.MinSize, r.MaxSize)
+		}
+		if err := r.check(); err != nil {
+			return nil, err
 		}
 		seen[r.Name] = true
+		p.rules = append(p.rules, compiled{Rule: r, ops: setOf(r.Ops)})
 	}
-	return &Policy{rules: slices.Clone(rules)}, nil
+	for _, d := range devices {
+		if p.devices[d.Name] != nil {
+			return nil, fmt.Errorf("device %q stands twice", d.Name)
+		}
+		p.devices[d.Name] = &d
+	}
+	p.index()
+	return p, nil
+}
+
+// index finds the rules about each device. Devices about which the same rules are share one list.
+func (p *Policy) index() {
+	for i := range p.rules {
+		p.every = append(p.every, &p.rules[i])
+	}
+	p.about = make(map[string][]*compiled, len(p.devices))
+	shared := map[string][]*compiled{}
+	for name, d := range p.devices {
+		set := make([]byte, (len(p.rules)+7)/8)
+		var list []*compiled
+		for i, r := range p.every {
+			if r.about(name, d) {
+				set[i/8] |= 1 << (i % 8)
+				list = append(list, r)
+			}
+		}
+		if shared[string(set)] == nil {
+			shared[string(set)] = list
+		}
+		p.about[name] = shared[string(set)]
+	}
 }
 
 // Rules returns the rules in their order.
-func (p *Policy) Rules() []Rule { return slices.Clone(p.rules) }
+func (p *Policy) Rules() []Rule {
+	var rules []Rule
+	for i := range p.rules {
+		rules = append(rules, p.rules[i].Rule)
+	}
+	return rules
+}
+
+// Devices returns the devices that the policy knows, by name.
+func (p *Policy) Devices() []Device {
+	var devices []Device
+	for _, d := range p.devices {
+		devices = append(devices, *d)
+	}
+	slices.SortFunc(devices, func(a, b Device) int { return strings.Compare(a.Name, b.Name) })
+	return devices
+}
+
+// candidates are the rules that could be about the device, in order.
+func (p *Policy) candidates(device string) []*compiled {
+	if p.devices[device] != nil {
+		return p.about[device]
+	}
+	return p.every
+}
 
 // Decide answers a Question. It never fails: what it cannot allow it denies.
 func (p *Policy) Decide(q Question) Decision {
-	var candidate *Rule // the first rule that could allow it, once the size is known
+	in := p.inquire(q)
+	var candidate *compiled // the first rule that could allow it, once everything is known
 	var bound sizeBound
-	open := false // a rule before this one depends on the size
-	for i := range p.rules {
-		r := &p.rules[i]
-		outcome, _ := r.match(&q)
+	open := false // a rule before this one is pending
+	for _, r := range p.candidates(q.Device) {
+		outcome, _ := r.match(&in)
 		if outcome == notMatched {
 			continue
 		}
-		if !r.Deny {
+		if !r.Deny && outcome != failed {
 			bound.widen(r.MaxSize)
 			if candidate == nil {
 				candidate = r
 			}
 		}
-		if outcome == pending {
+		switch {
+		case outcome == pending:
 			open = true
-			continue
-		}
-		if !open || candidate == nil {
+		case open && candidate != nil:
+			return candidate.pend(bound)
+		case outcome == failed:
+			return r.decideFailed(&in)
+		default:
 			return r.decide(q.Op)
 		}
-		return candidate.pend(bound)
 	}
 	if candidate != nil {
 		return candidate.pend(bound)
@@ -75,20 +141,29 @@ func (p *Policy) Decide(q Question) Decision {
 	return Decision{Verdict: Denied, Reason: NoRule}
 }
 
+// CutOff reports whether a transfer that the named rule allowed must be broken off at that instant, since the rule's window has closed.
+func (p *Policy) CutOff(rule string, at time.Time) bool {
+	for _, r := range p.every {
+		if r.Name == rule {
+			return r.Window != nil && r.Window.CutOff && !r.Window.Open(at)
+		}
+	}
+	return false
+}
+
 // ConduitFor names the conduit that a device's directories are looked up on where no rule is asked (CWD): the one of the first
 // rule that could ever allow this device something. It is false where there is no such rule.
 func (p *Policy) ConduitFor(device, zone string, peer netip.Addr) (string, bool) {
-	q := Question{Device: device, Zone: zone, Peer: peer}
-	for i := range p.rules {
-		r := &p.rules[i]
-		if !r.Deny && r.matchSubject(&q) == "" {
+	in := p.inquire(Question{Device: device, Zone: zone, Peer: peer})
+	for _, r := range p.candidates(device) {
+		if !r.Deny && r.matchSubject(&in) == "" {
 			return r.Deliver.Conduit, true
 		}
 	}
 	return "", false
 }
 
-func (r *Rule) decide(op Operation) Decision {
+func (r *compiled) decide(op Operation) Decision {
 	if r.Deny {
 		return Decision{Verdict: Denied, Rule: r.Name, Reason: r.Reason}
 	}
@@ -99,8 +174,22 @@ func (r *Rule) decide(op Operation) Decision {
 	return d
 }
 
-func (r *Rule) pend(bound sizeBound) Decision {
+// decideFailed is the denial by a rule whose condition could not be evaluated: nobody knows what it would have said.
+func (r *compiled) decideFailed(in *inquiry) Decision {
+	_, err := r.When.evaluate(in.scope, r.location())
+	return Decision{Verdict: Denied, Rule: r.Name, Reason: fmt.Sprintf("the rule's condition could not be evaluated: %v", err)}
+}
+
+func (r *compiled) pend(bound sizeBound) Decision {
 	return Decision{Verdict: Pending, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, MaxSize: bound.max}
+}
+
+// location is where the rule's times of day are told.
+func (r *Rule) location() *time.Location {
+	if r.Window == nil {
+		return time.UTC
+	}
+	return r.Window.Location
 }
 
 // sizeBound is the largest size that any candidate rule allows.

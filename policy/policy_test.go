@@ -164,7 +164,10 @@ func TestExplain(t *testing.T) {
 	}
 	q.Device, q.Path = "relay-1", "/events/a"
 	_, steps = p.Explain(q)
-	if last := steps[len(steps)-1]; last.Rule != "archive" || last.Outcome != "matched" {
+	if s := steps[3]; s.Rule != "archive" || s.Outcome != "matched" {
+		t.Errorf("deciding step %+v", s)
+	}
+	if last := steps[len(steps)-1]; last.Rule != "firmware" || last.Outcome != "not reached" {
 		t.Errorf("last step %+v", last)
 	}
 	if s := steps[1]; s.Why != "size 7000 is not at most 1000 bytes" {

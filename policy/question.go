@@ -44,7 +44,10 @@ type Question struct {
 	Op     Operation
 	Path   string    // as the device sees it: absolute, clean
 	Size   int64     // bytes, or SizeUnknown; of no meaning where Op moves no file
-	Time   time.Time // when it is asked
+	Time   time.Time // when it is asked; of a transfer, when it began
+	// Declared is the number of bytes that the device announced (ALLO, RFC 959 section 4.1.3), or SizeUnknown where it announced none.
+	Declared int64
+	ASCII    bool // the representation type that the device asked for is A (RFC 959 section 3.1.1.1)
 }
 
 // Verdict is the outcome of a decision.

@@ -2,21 +2,77 @@
 
 package policy
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // Rule is one rule as it is written in the configuration. An empty list of conditions is no condition.
 type Rule struct {
 	Name   string
 	Reason string
 
+	// Devices and Groups name the subjects together: it is enough to be among one of them.
 	Devices []Glob         // labels of devices
+	Groups  []Glob         // labels of groups
 	Zones   []Glob         // labels of zones
 	From    []netip.Prefix // addresses of devices
-	Paths   []Glob         // paths as the device sees them
-	MinSize int64          // bytes; 0 is no bound
-	MaxSize int64          // bytes; 0 is no bound
+
+	Paths       []Glob // paths as the device sees them
+	ExceptPaths []Glob // paths that the rule is not about
+	Names       []Glob // the last part of the path
+	MinSize     int64  // bytes; 0 is no bound
+	MaxSize     int64  // bytes; 0 is no bound
+
+	Window *Window    // nil is always
+	When   *Condition // nil is always true
 
 	Ops     []Operation
 	Deny    bool // the rule denies Ops instead of allowing them
 	Deliver Delivery
+}
+
+// Device is what a policy knows of a device besides its name.
+type Device struct {
+	Name   string
+	Groups []string          // labels of the groups that it belongs to
+	Labels map[string]string // attributes for conditions
+}
+
+// check says what is wrong with a rule.
+func (r *Rule) check() error {
+	switch {
+	case r.Reason == "":
+		return fmt.Errorf("rule %q has no reason", r.Name)
+	case len(r.Ops) == 0:
+		return fmt.Errorf("rule %q is over no operation", r.Name)
+	case !r.Deny && r.Deliver.Conduit == "":
+		return fmt.Errorf("rule %q allows but names no conduit", r.Name)
+	case r.MaxSize > 0 && r.MinSize > r.MaxSize:
+		return fmt.Errorf("rule %q: min_size %d is above max_size %d", r.Name, r.MinSize, r.MaxSize)
+	case r.Window != nil && r.Window.Location == nil:
+		return fmt.Errorf("rule %q has a window without a time zone", r.Name)
+	}
+	return nil
+}
+
+// opSet is a set of operations, one bit each.
+type opSet uint16
+
+// bit is the set of one operation; of an unknown one it is empty, so that no rule is about it.
+func bit(op Operation) opSet {
+	for i, known := range Operations() {
+		if op == known {
+			return 1 << i
+		}
+	}
+	return 0
+}
+
+func setOf(ops []Operation) opSet {
+	var set opSet
+	for _, op := range ops {
+		set |= bit(op)
+	}
+	return set
 }

@@ -3,11 +3,15 @@
 package config
 
 import (
+	"maps"
 	"net/netip"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
 // invalid reports an attribute whose value is wrong; the error becomes a sentence.
@@ -109,4 +113,50 @@ func hasSegment(p string, segments ...string) bool {
 		}
 	}
 	return false
+}
+
+// flag is true or false.
+func (b body) flag(name string) bool {
+	text, ok := b.text(name)
+	if !ok {
+		return false
+	}
+	if text.text != "true" && text.text != "false" {
+		b.fail(text.at, "Invalid "+name, "%q is neither true nor false.", text.text)
+	}
+	return text.text == "true"
+}
+
+// choice is one of a few words.
+func (b body) choice(name string, words ...string) string {
+	text, ok := b.text(name)
+	if ok && !slices.Contains(words, text.text) {
+		b.fail(text.at, "Invalid "+name, "%q is not possible here. %s", text.text, Suggest(text.text, "choices", words))
+	}
+	return text.text
+}
+
+// textMap is a map from names, which are identifiers, to texts. It is nil where the attribute is absent or wrong.
+func (b body) textMap(name string) map[string]string {
+	value, at, ok := b.value(name)
+	if !ok {
+		return nil
+	}
+	if !value.Type().IsObjectType() {
+		b.fail(at, "Invalid "+name, "Names with texts are needed here, such as { vendor = \"SEL\" }, not %s.", typeName(value))
+		return nil
+	}
+	texts := map[string]string{}
+	values := value.AsValueMap()
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		v := values[key]
+		if !hclsyntax.ValidIdentifier(key) {
+			b.fail(at, "Invalid "+name, "%q is not a name that a condition could ask for; use letters, digits and _.", key)
+			continue
+		}
+		if text, ok := b.asText(name, v, at); ok {
+			texts[key] = text.text
+		}
+	}
+	return texts
 }

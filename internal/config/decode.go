@@ -16,7 +16,8 @@ import (
 
 // decoder collects what is wrong while one configuration is decoded.
 type decoder struct {
-	dir    string // absolute; relative paths start here
+	dir    string            // absolute; relative paths start here
+	texts  map[string][]byte // the files by name
 	checks Checks
 	diags  hcl.Diagnostics
 	// What seems to be missing is not reported where it may only have been unreadable, since that would repeat, in a misleading
@@ -211,6 +212,14 @@ func typeName(value cty.Value) string {
 	default:
 		return "a " + t.FriendlyName()
 	}
+}
+
+// textOf is what is written in a range.
+func (d *decoder) textOf(r hcl.Range) string {
+	if text := d.texts[r.Filename]; r.CanSliceBytes(text) {
+		return string(r.SliceBytes(text))
+	}
+	return ""
 }
 
 // has reports whether the attribute is written in the block, right or wrong.

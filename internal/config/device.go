@@ -16,6 +16,7 @@ type Device struct {
 	PasswordHash string         // bcrypt; credential.Check accepts it
 	From         []netip.Prefix // source addresses; empty means any
 	Home         string         // absolute and clean, below the conduit's root
+	Labels       map[string]string
 }
 
 func deviceSpec() blockSpec {
@@ -31,6 +32,8 @@ func deviceSpec() blockSpec {
 				meaning: "The addresses that the device may log in from."},
 			{name: "home", kind: kindPath, absent: "\"/\" and the block's label", example: `"/relay-12"`,
 				meaning: "The device's directory below the conduit's root. The device sees it as / and cannot leave it."},
+			{name: "labels", kind: kindLabels, absent: "no labels", example: `{ vendor = "SEL", bay = "7" }`,
+				meaning: "What conditions of rules can ask about the device, as device.labels.vendor."},
 		},
 	}
 }
@@ -59,6 +62,7 @@ func (d *decoder) device(block *hcl.Block) deviceEntry {
 	if b.has("home") {
 		e.Home = b.remotePath("home")
 	}
+	e.Labels = b.textMap("labels")
 	return e
 }
 

@@ -17,6 +17,7 @@ type Config struct {
 	Conduits []Conduit
 	Audit    Audit
 	Devices  []Device
+	Groups   []Group
 	Policy   *policy.Policy
 	Files    []string // what was read, in order, as Load was told
 	Digest   string   // hex SHA-256 over the files' base names and contents
@@ -77,6 +78,10 @@ func (d *decoder) config(files []*hcl.File) *Config {
 	}
 	d.devices(c, blocks["device"])
 	known := c.names()
+	for _, block := range blocks["group"] {
+		c.Groups = append(c.Groups, d.group(block, known))
+		known.groups = append(known.groups, block.Labels[0])
+	}
 	d.inspect(repeated, known)
 	d.rules(c, blocks["rule"], known)
 	return c
@@ -95,6 +100,8 @@ func (d *decoder) inspect(repeated map[string]hcl.Blocks, known names) {
 				d.device(block)
 			case "rule":
 				d.rule(block, known)
+			case "group":
+				d.group(block, known)
 			case "audit":
 				d.audit(block)
 			case "gateway":
@@ -160,7 +167,7 @@ func (d *decoder) devices(c *Config, blocks hcl.Blocks) {
 
 // names collects the labels that rules can refer to.
 func (c *Config) names() names {
-	var known names
+	known := names{language: policy.NewLanguage(c.labelNames())}
 	for _, z := range c.Zones {
 		known.zones = append(known.zones, z.Name)
 	}
@@ -181,7 +188,7 @@ func (d *decoder) rules(c *Config, blocks hcl.Blocks, known names) {
 	if d.diags.HasErrors() {
 		return
 	}
-	p, err := policy.New(rules)
+	p, err := policy.New(rules, c.subjects()...)
 	if err != nil {
 		d.fail(hcl.Range{}, "Invalid policy", "%s.", capital(err.Error()))
 	}

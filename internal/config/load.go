@@ -111,13 +111,13 @@ func readFile(name string) (text []byte, err error) {
 
 // parse turns sources into a configuration. path is for the error.
 func parse(path, dir string, sources []source, checks Checks) (*Config, error) {
-	d := &decoder{dir: dir, checks: checks, unsure: map[string]bool{}, first: map[string]hcl.Range{}}
+	d := &decoder{dir: dir, checks: checks, unsure: map[string]bool{}, first: map[string]hcl.Range{}, texts: map[string][]byte{}}
 	byName := map[string]*hcl.File{}
 	var files []*hcl.File
 	for _, s := range sources {
 		file, diags := d.parseFile(s)
 		d.diags = append(d.diags, diags...)
-		byName[s.name] = file
+		byName[s.name], d.texts[s.name] = file, s.text
 		files = append(files, file)
 	}
 	c := d.config(files)

@@ -191,6 +191,14 @@ func TestFiveMistakesAreFiveDiagnostics(t *testing.T) {
 	}
 }
 
+func TestTwelveMistakesInAPolicyAreTwelveDiagnostics(t *testing.T) {
+	dir, file := stage(t, "testdata/rule-when.hcl")
+	text, de := diagnostics(t, dir, file)
+	if n := strings.Count(text, "Error: "); de.Count() != 12 || n != 12 {
+		t.Errorf("Count is %d and %d are written, want 12:\n%s", de.Count(), n, text)
+	}
+}
+
 func TestPasswordsAreNotShown(t *testing.T) {
 	for _, scenario := range []string{"unknown-password", "device-values"} {
 		dir, file := stage(t, "testdata/"+scenario+".hcl")

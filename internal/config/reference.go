@@ -29,7 +29,7 @@ const referenceIntroduction = `# Configuration reference
 
 A configuration is a file in [HCL](https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md), or a directory. All files of a
 directory whose names end in .hcl are read as one configuration, in the order of their names; hidden files and sub-directories are
-not read. Values are written out: there are no variables and no functions.
+not read. Values are written out: there are no variables and no functions, but in conditions.
 
 ` + "`ftpgw check --config FILE|DIR`" + ` shows everything that is wrong with a configuration in one run. ` + "`ftpgw explain`" + ` tells which rule
 decides a given case. Examples to start from are in [configs](../configs).
@@ -87,6 +87,12 @@ func valueKinds() []valueKind {
 		{kindPatterns, "one of them must match; see below", `["relay-*"]`},
 		{kindOperations, "see below", `["upload", "list"]`},
 		{kindRequirements, "see the attribute", `["fsync", "atomic"]`},
+		{kindFlag, "without quotes", "true"},
+		{kindSpans, "from and to, as a clock shows them; the minute of the end is outside, and the whole day is 00:00-24:00", `["22:00-04:00"]`},
+		{kindWeekdays, "English names, or their first three letters", `["mon", "tue"]`},
+		{kindInstant, "date and time of day, or RFC 3339 with an offset", `"2026-03-01 18:00"`},
+		{kindLabels, "names (letters, digits, _) with one text each", `{ vendor = "SEL" }`},
+		{kindCondition, "an HCL expression that is true or false; see [policy](policy.md)", `file.size < mib(64)`},
 	}
 }
 
@@ -112,7 +118,7 @@ func (a attribute) standard() string {
 	switch {
 	case a.required:
 		return "required"
-	case a.fallback != "" && a.kind == kindNumber:
+	case a.fallback != "" && (a.kind == kindNumber || a.kind == kindFlag):
 		return "`" + a.fallback + "`"
 	case a.fallback != "":
 		return "`\"" + a.fallback + "\"`"

@@ -19,17 +19,39 @@ func ruleSpec() blockSpec {
 			{name: "reason", kind: kindText, required: true, example: `"PRC-002: disturbance records leave the station"`,
 				meaning: "Why the rule exists. It stands in every record of a decision that the rule has made."},
 			{name: "devices", kind: kindPatterns, absent: "any device", example: `["relay-*"]`,
-				meaning: "Names of devices. Every pattern must match a device of the configuration."},
+				meaning: "Names of devices. Every pattern must match a device of the configuration. With groups, too, it is enough to be among the devices or in one of the groups."},
+			{name: "groups", kind: kindPatterns, absent: "any device", example: `["relays"]`,
+				meaning: "Names of groups. Every pattern must match a group of the configuration."},
 			{name: "zones", kind: kindPatterns, absent: "any zone", example: `["bay-7"]`,
 				meaning: "Names of zones. Every pattern must match a zone of the configuration."},
 			{name: "from", kind: kindPrefixes, absent: "any address", example: `["10.7.0.0/24"]`,
 				meaning: "The device's address."},
 			{name: "paths", kind: kindPatterns, absent: "any path", example: `["/events/**"]`,
 				meaning: "The path as the device sees it."},
+			{name: "except_paths", kind: kindPatterns, absent: "no exception", example: `["/events/private/**"]`,
+				meaning: "Paths that the rule is not about although paths includes them."},
+			{name: "names", kind: kindPatterns, absent: "any name", example: `["*.cfg", "*.dat"]`,
+				meaning: "The last part of the path."},
+			{name: "ignore_case", kind: kindFlag, fallback: "false", example: "true",
+				meaning: "Whether paths, except_paths and names match whatever the case of the letters."},
 			{name: "min_size", kind: kindSize, absent: "no bound", example: `"1 B"`,
 				meaning: "The file is at least this large."},
 			{name: "max_size", kind: kindSize, absent: "no bound", example: `"64MiB"`,
 				meaning: "The file is at most this large. An upload that grows beyond it is broken off."},
+			{name: "between", kind: kindSpans, absent: "all day", example: `["22:00-04:00"]`,
+				meaning: "Parts of the day. One that passes midnight belongs to the day on which it begins."},
+			{name: "weekdays", kind: kindWeekdays, absent: "every day", example: `["sat", "sun"]`,
+				meaning: "Days of the week."},
+			{name: "not_before", kind: kindInstant, absent: "no bound", example: `"2026-03-01 06:00"`,
+				meaning: "When the rule begins to hold."},
+			{name: "not_after", kind: kindInstant, absent: "no bound", example: `"2026-03-01 18:00"`,
+				meaning: "When the rule ceases to hold: the end of a maintenance window."},
+			{name: "timezone", kind: kindText, fallback: "UTC", example: `"Europe/Berlin"`,
+				meaning: "Where the clock hangs that between, weekdays, not_before, not_after and time in conditions are read from: a name of the IANA time zone database."},
+			{name: "on_close", kind: kindText, fallback: "finish", example: `"abort"`,
+				meaning: "What becomes of a transfer that began while the rule held when its window closes. `\"finish\"`: it may end. `\"abort\"`: it is broken off, and nothing of an upload is published."},
+			{name: "when", kind: kindCondition, absent: "no condition", example: `device.labels.vendor == "SEL" && file.size < mib(64)`,
+				meaning: "A condition of your own over device, zone, peer, file, transfer and time; see [policy](policy.md). What it needs and is not known when a transfer begins is decided when it is."},
 			{name: "allow", kind: kindOperations, absent: "deny is given", example: `["upload", "list"]`,
 				meaning: "The operations that the rule is about and allows. Exactly one of allow and deny is required."},
 			{name: "deny", kind: kindOperations, absent: "allow is given", example: `["delete"]`,
@@ -41,7 +63,8 @@ func ruleSpec() blockSpec {
 
 // names are the labels that rules can refer to.
 type names struct {
-	zones, conduits, devices []string
+	zones, conduits, devices, groups []string
+	language                         *policy.Language
 }
 
 func (d *decoder) rule(block *hcl.Block, known names) policy.Rule {
@@ -49,7 +72,13 @@ func (d *decoder) rule(block *hcl.Block, known names) policy.Rule {
 	r := policy.Rule{Name: b.label, Reason: b.line("reason"), From: b.prefixes("from")}
 	r.Devices = b.labels("devices", "device", known.devices)
 	r.Zones = b.labels("zones", "zone", known.zones)
-	r.Paths = b.globs("paths", checkPathPattern)
+	r.Groups = b.labels("groups", "group", known.groups)
+	fold := b.flag("ignore_case")
+	r.Paths = ignoreCase(fold, b.globs("paths", checkPathPattern))
+	r.ExceptPaths = ignoreCase(fold, b.globs("except_paths", checkPathPattern))
+	r.Names = ignoreCase(fold, b.globs("names", checkNamePattern))
+	r.Window = b.window()
+	r.When = b.condition("when", known.language)
 	r.MinSize, r.MaxSize = b.size("min_size"), b.size("max_size")
 	if r.MaxSize > 0 && r.MinSize > r.MaxSize {
 		b.fail(b.valueRange("min_size"), "Sizes upside down", "min_size is above max_size: no file is that large and that small.")
@@ -126,4 +155,21 @@ func checkPathPattern(g policy.Glob) string {
 		return "Paths have no empty, \".\" or \"..\" parts, so \"" + p + "\" matches none. For all below a directory write \"/directory/**\"."
 	}
 	return ""
+}
+
+// checkNamePattern finds patterns that can match no name.
+func checkNamePattern(g policy.Glob) string {
+	if strings.Contains(g.String(), "/") {
+		return "A name has no slash, so \"" + g.String() + "\" matches none. Patterns for whole paths stand in paths."
+	}
+	return ""
+}
+
+func ignoreCase(fold bool, globs []policy.Glob) []policy.Glob {
+	for i := range globs {
+		if fold {
+			globs[i] = globs[i].IgnoringCase()
+		}
+	}
+	return globs
 }

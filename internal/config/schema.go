@@ -22,6 +22,12 @@ const (
 	kindPatterns     kind = "list of patterns"
 	kindOperations   kind = "list of operations"
 	kindRequirements kind = "list of requirements"
+	kindFlag         kind = "true or false"
+	kindSpans        kind = "list of spans of the day"
+	kindWeekdays     kind = "list of weekdays"
+	kindInstant      kind = "moment"
+	kindLabels       kind = "labels"
+	kindCondition    kind = "condition"
 )
 
 // attribute describes one attribute of a block. Schema, default value and reference are all made from it.
@@ -99,7 +105,7 @@ func (s blockSpec) blockNames() []string {
 
 // rootSpec is the top level of a configuration.
 func rootSpec() blockSpec {
-	return blockSpec{blocks: []blockSpec{zoneSpec(), conduitSpec(), auditSpec(), deviceSpec(), ruleSpec(), gatewaySpec(), spoolSpec()}}
+	return blockSpec{blocks: []blockSpec{zoneSpec(), conduitSpec(), auditSpec(), deviceSpec(), groupSpec(), ruleSpec(), gatewaySpec(), spoolSpec()}}
 }
 
 // spoolSpec is known so that it can be refused in words of our own.

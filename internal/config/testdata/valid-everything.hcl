@@ -49,6 +49,7 @@ device "relay-12" {
   password_hash = "$2a$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
   from          = ["10.7.0.12/32", "2001:db8:7::/64"]
   home          = "/bay-7//relay-12/"
+  labels        = { vendor = "SEL", bay = 7 }
 }
 
 device "relay-13" { # the same user at another address
@@ -56,6 +57,8 @@ device "relay-13" { # the same user at another address
   password_hash = "$2a$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
   from          = ["10.7.0.13/32"]
 }
+
+group "relays" { devices = ["relay-*"] }
 
 rule "no-firmware" {
   reason  = "firmware never leaves the zone"
@@ -72,6 +75,18 @@ rule "records" {
   paths    = ["/events/**", "/"]
   min_size = 1
   max_size = "64MiB"
+
+  groups       = ["rel*"]
+  except_paths = ["/events/private/**"]
+  names        = ["*.CFG"]
+  ignore_case  = true
+  between      = ["22:00-04:00", "12:00-13:30"]
+  weekdays     = ["Sat", "sunday"]
+  not_before   = "2026-03-01 06:00"
+  not_after    = "2026-03-31T18:00:00+02:00"
+  timezone     = "Europe/Berlin"
+  on_close     = "abort"
+  when         = (device.labels.vendor == "SEL" || contains(device.groups, "relays")) && file.size < mib(64)
   deliver {
     conduit     = "control-centre"
     acknowledge = "delivered"
