@@ -3,29 +3,38 @@
 package gateway
 
 import (
+	"fmt"
+	"io/fs"
+
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/policy"
 )
 
 // question is what the policy is asked about one step of s.
 func (g *Gateway) question(s Session, op policy.Operation, path string, size int64) policy.Question {
-	return policy.Question{Device: s.Device, Zone: s.Zone, Peer: s.Peer.Addr(), Op: op, Path: path, Size: size, Time: g.now()}
+	return policy.Question{Device: s.Device, Zone: s.Zone, Peer: s.Peer.Addr(), Op: op, Path: path, Size: size, Time: g.now(),
+		Declared: policy.SizeUnknown}
 }
 
 // decide asks p. A denial is put on record and returned as a DeniedError; an allowed or pending decision is for the caller to put
 // on record together with what comes of it.
 func (g *Gateway) decide(p *policy.Policy, s Session, op policy.Operation, path string, size int64) (policy.Decision, error) {
-	if err := CheckPath(path); err != nil {
+	return g.decideQuestion(p, s, g.question(s, op, path, size))
+}
+
+// decideQuestion is decide for a question that knows more. A transfer asks all its questions as of the moment at which it began.
+func (g *Gateway) decideQuestion(p *policy.Policy, s Session, q policy.Question) (policy.Decision, error) {
+	if err := CheckPath(q.Path); err != nil {
 		return policy.Decision{}, err
 	}
-	d := p.Decide(g.question(s, op, path, size))
+	d := p.Decide(q)
 	if d.Verdict != policy.Denied {
 		return d, nil
 	}
 	r := s.record(audit.DecisionDenied)
-	r.TransferFields = decisionFields(op, path, d)
-	if size != policy.SizeUnknown {
-		r.Bytes = &size
+	r.TransferFields = decisionFields(q.Op, q.Path, d)
+	if q.Size != policy.SizeUnknown {
+		r.Bytes = &q.Size
 	}
 	if err := g.note(r); err != nil {
 		return d, err
@@ -39,4 +48,12 @@ func decisionFields(op policy.Operation, path string, d policy.Decision) *audit.
 		Op: string(op), Path: path, Rule: d.Rule, Reason: d.Reason,
 		Conduit: d.Deliver.Conduit, Acknowledge: string(d.Deliver.Acknowledge),
 	}
+}
+
+// windowOpen returns an error when the window of the rule that allowed a transfer has closed and the rule wants it broken off then.
+func (g *Gateway) windowOpen(p *policy.Policy, d policy.Decision) error {
+	if !p.CutOff(d.Rule, g.now()) {
+		return nil
+	}
+	return fmt.Errorf("the window of rule %q has closed: %w", d.Rule, fs.ErrPermission)
 }

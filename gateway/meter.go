@@ -23,6 +23,9 @@ func (m *meteredReader) Read(p []byte) (int, error) {
 	if err := interrupted(m.ctx); err != nil {
 		return 0, err
 	}
+	if err := m.in.g.windowOpen(m.in.policy, m.in.decision); err != nil {
+		return 0, err
+	}
 	n, err := m.src.Read(p)
 	m.taken += int64(n)
 	if max := m.in.decision.MaxSize; max > 0 && m.in.keep+m.taken > max {

@@ -32,6 +32,7 @@ type Incoming struct {
 	policy   *policy.Policy // the one in force when the transfer began decides to its end
 	session  Session
 	request  UploadRequest
+	question policy.Question
 	decision policy.Decision
 	remote   Remote
 	id       string
@@ -53,8 +54,10 @@ type Incoming struct {
 // ended by Commit or Abort.
 func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*Incoming, error) {
 	in := &Incoming{g: g, policy: g.policy.Load(), session: s, request: req, id: newTransferID(), hash: sha256.New()}
+	in.question = g.question(s, req.Op, req.Path, policy.SizeUnknown)
+	in.question.Declared, in.question.ASCII = req.Declared, req.Type == "A"
 	var err error
-	if in.decision, err = g.decide(in.policy, s, req.Op, req.Path, policy.SizeUnknown); err != nil {
+	if in.decision, err = g.decideQuestion(in.policy, s, in.question); err != nil {
 		return nil, err
 	}
 	if in.remote, err = g.remote(in.decision.Deliver.Conduit); err != nil {
@@ -216,7 +219,11 @@ func told(ctx context.Context, err error) error {
 
 // decideContent asks again, now that everything is known.
 func (in *Incoming) decideContent() error {
-	d, err := in.g.decide(in.policy, in.session, in.request.Op, in.request.Path, in.size)
+	if err := in.g.windowOpen(in.policy, in.decision); err != nil {
+		return err
+	}
+	in.question.Size = in.size
+	d, err := in.g.decideQuestion(in.policy, in.session, in.question)
 	if err != nil {
 		return err
 	}

@@ -24,8 +24,10 @@ type DownloadRequest struct {
 // Outgoing is one download. It is used by one goroutine at a time, and must be ended by Finish or Abort.
 type Outgoing struct {
 	g        *Gateway
+	policy   *policy.Policy // the one in force when the transfer began decides to its end
 	session  Session
 	request  DownloadRequest
+	question policy.Question
 	decision policy.Decision
 	id       string
 	download Download
@@ -37,7 +39,9 @@ type Outgoing struct {
 // Send decides whether the file may go to the device, and opens it: what cannot be read is said before a data connection is made.
 func (g *Gateway) Send(ctx context.Context, s Session, req DownloadRequest) (*Outgoing, error) {
 	p := g.policy.Load()
-	d, err := g.decide(p, s, policy.Download, req.Path, policy.SizeUnknown)
+	q := g.question(s, policy.Download, req.Path, policy.SizeUnknown)
+	q.ASCII = req.Type == "A"
+	d, err := g.decideQuestion(p, s, q)
 	if err != nil {
 		return nil, err
 	}
@@ -49,8 +53,8 @@ func (g *Gateway) Send(ctx context.Context, s Session, req DownloadRequest) (*Ou
 	if err != nil {
 		return nil, err
 	}
-	out := &Outgoing{g: g, session: s, request: req, decision: d, id: newTransferID(), download: dl, hash: sha256.New()}
-	if err := out.decideContent(p, dl.Info().Size()); err != nil {
+	out := &Outgoing{g: g, policy: p, session: s, request: req, question: q, decision: d, id: newTransferID(), download: dl, hash: sha256.New()}
+	if err := out.decideContent(dl.Info().Size()); err != nil {
 		return nil, out.closeWith(err)
 	}
 	if err := g.note(out.recordOf(audit.TransferBegin, nil)); err != nil {
@@ -60,11 +64,12 @@ func (g *Gateway) Send(ctx context.Context, s Session, req DownloadRequest) (*Ou
 }
 
 // decideContent asks again where the first answer depended on the size.
-func (out *Outgoing) decideContent(p *policy.Policy, size int64) error {
+func (out *Outgoing) decideContent(size int64) error {
 	if out.decision.Verdict != policy.Pending {
 		return nil
 	}
-	d, err := out.g.decide(p, out.session, policy.Download, out.request.Path, size)
+	out.question.Size = size
+	d, err := out.g.decideQuestion(out.policy, out.session, out.question)
 	if err != nil {
 		return err
 	}
@@ -152,6 +157,9 @@ type meteredWriter struct {
 
 func (m *meteredWriter) Write(p []byte) (int, error) {
 	if err := interrupted(m.ctx); err != nil {
+		return 0, err
+	}
+	if err := m.out.g.windowOpen(m.out.policy, m.out.decision); err != nil {
 		return 0, err
 	}
 	n, err := m.dst.Write(p)

@@ -40,6 +40,7 @@ type inquiry struct {
 	name   string  // the last part of the path
 	device *Device // nil where the policy does not know it
 	scope  *scope  // the variables of conditions; nil until the first condition asks
+	picked bool    // only rules about the device are asked
 }
 
 func (p *Policy) inquire(q Question) inquiry {
@@ -80,7 +81,7 @@ func (r *compiled) match(in *inquiry) (outcome, condition) {
 // matchSubject tries the conditions about who asks; it returns the one that failed, or "".
 func (r *compiled) matchSubject(in *inquiry) condition {
 	switch {
-	case !r.about(in.Device, in.device):
+	case !in.picked && !r.about(in.Device, in.device):
 		return conditionDevice
 	case !matchAny(r.Zones, in.Zone):
 		return conditionZone
@@ -152,7 +153,7 @@ func matchAny(globs []Glob, name string) bool {
 		return true
 	}
 	for i := range globs {
-		if globs[i].Match(name) {
+		if globs[i].match(name) {
 			return true
 		}
 	}

@@ -20,6 +20,7 @@ type Policy struct {
 	// about holds, for each known device, the rules that could be about it, in order: nobody asks a thousand rules about other devices.
 	about map[string][]*compiled
 	every []*compiled
+	named map[string]*compiled
 }
 
 // compiled is a Rule with what is worked out once.
@@ -59,8 +60,10 @@ func New(rules []Rule, devices ...Device) (*Policy, error) {
 
 // index finds the rules about each device. Devices about which the same rules are share one list.
 func (p *Policy) index() {
+	p.named = make(map[string]*compiled, len(p.rules))
 	for i := range p.rules {
 		p.every = append(p.every, &p.rules[i])
+		p.named[p.rules[i].Name] = &p.rules[i]
 	}
 	p.about = make(map[string][]*compiled, len(p.devices))
 	shared := map[string][]*compiled{}
@@ -100,9 +103,10 @@ func (p *Policy) Devices() []Device {
 }
 
 // candidates are the rules that could be about the device, in order.
-func (p *Policy) candidates(device string) []*compiled {
-	if p.devices[device] != nil {
-		return p.about[device]
+func (p *Policy) candidates(in *inquiry) []*compiled {
+	if in.device != nil {
+		in.picked = true
+		return p.about[in.Device]
 	}
 	return p.every
 }
@@ -113,7 +117,7 @@ func (p *Policy) Decide(q Question) Decision {
 	var candidate *compiled // the first rule that could allow it, once everything is known
 	var bound sizeBound
 	open := false // a rule before this one is pending
-	for _, r := range p.candidates(q.Device) {
+	for _, r := range p.candidates(&in) {
 		outcome, _ := r.match(&in)
 		if outcome == notMatched {
 			continue
@@ -143,19 +147,15 @@ func (p *Policy) Decide(q Question) Decision {
 
 // CutOff reports whether a transfer that the named rule allowed must be broken off at that instant, since the rule's window has closed.
 func (p *Policy) CutOff(rule string, at time.Time) bool {
-	for _, r := range p.every {
-		if r.Name == rule {
-			return r.Window != nil && r.Window.CutOff && !r.Window.Open(at)
-		}
-	}
-	return false
+	r := p.named[rule]
+	return r != nil && r.Window != nil && r.Window.CutOff && !r.Window.Open(at)
 }
 
 // ConduitFor names the conduit that a device's directories are looked up on where no rule is asked (CWD): the one of the first
 // rule that could ever allow this device something. It is false where there is no such rule.
 func (p *Policy) ConduitFor(device, zone string, peer netip.Addr) (string, bool) {
 	in := p.inquire(Question{Device: device, Zone: zone, Peer: peer})
-	for _, r := range p.candidates(device) {
+	for _, r := range p.candidates(&in) {
 		if !r.Deny && r.matchSubject(&in) == "" {
 			return r.Deliver.Conduit, true
 		}

@@ -110,7 +110,7 @@ func (f explainFlags) question(env environment, cfg *config.Config) (q policy.Qu
 	if d, err = findDevice(cfg.Devices, f.device); err != nil {
 		return q, d, err
 	}
-	q = policy.Question{Device: d.Name, Size: policy.SizeUnknown, Time: env.now()}
+	q = policy.Question{Device: d.Name, Size: policy.SizeUnknown, Declared: policy.SizeUnknown, Time: env.now()}
 	if q.Op, err = config.ParseOperation(f.op); err != nil {
 		return q, d, fmt.Errorf("--op: %w", err)
 	}

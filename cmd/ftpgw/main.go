@@ -15,6 +15,7 @@ import (
 	"os"
 	"strings"
 	"time"
+	_ "time/tzdata" // time zones of rules, on appliances without a zone database
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"

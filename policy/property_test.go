@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package policy_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+// large is a policy of n rules over n devices, of every kind of condition, the last rule the one that fits.
+func large(t testing.TB, n int) *policy.Policy {
+	t.Helper()
+	var rules []policy.Rule
+	var devices []policy.Device
+	when, diags := compile(t, `device.labels.vendor == "SEL" && file.size < mib(64)`)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	night := window(t, "Europe/Berlin", nil, "22:00-04:00")
+	for i := range n {
+		name := fmt.Sprintf("device-%d", i)
+		devices = append(devices, policy.Device{Name: name, Groups: []string{fmt.Sprintf("group-%d", i%10)}, Labels: map[string]string{"vendor": "SEL"}})
+		r := policy.Rule{Name: fmt.Sprintf("rule-%d", i), Reason: "because", Ops: []policy.Operation{policy.Upload, policy.List}, Deny: i%7 == 0,
+			Paths: globs(t, fmt.Sprintf("/d%d/**", i), fmt.Sprintf("/e%d/*.cfg", i)), Deliver: policy.Delivery{Conduit: "c", Acknowledge: policy.Delivered}}
+		switch i % 5 {
+		case 0:
+			r.Devices = globs(t, name)
+		case 1:
+			r.Groups = globs(t, fmt.Sprintf("group-%d", i%10))
+		case 2:
+			r.From, r.MaxSize = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, 1<<20
+		case 3:
+			r.Window, r.ExceptPaths = night, globs(t, "/**/private/**")
+		case 4:
+			r.When = when
+		}
+		rules = append(rules, r)
+	}
+	p, err := policy.New(rules, devices...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func randomQuestion(r *rand.Rand, n int) policy.Question {
+	q := policy.Question{Device: fmt.Sprintf("device-%d", r.IntN(n+1)), Zone: "z", Peer: netip.AddrFrom4([4]byte{byte(9 + r.IntN(3)), 0, 0, 1}), Op: policy.Upload,
+		Path: fmt.Sprintf("/%c%d/f%d.cfg", 'd'+rune(r.IntN(2)), r.IntN(n), r.IntN(3)), Size: policy.SizeUnknown, Declared: policy.SizeUnknown,
+		Time: time.Unix(1_700_000_000+r.Int64N(1e7), 0)}
+	if r.IntN(2) == 0 {
+		q.Size = r.Int64N(1 << 28)
+	}
+	return q
+}
+
+// A decision depends on nothing but the question and the policy: the same question gets the same answer whatever was asked before,
+// from whatever goroutine, in whatever time zone the instant is written, and of another policy made of the same rules.
+func TestDecisionDependsOnQuestionAndPolicyOnly(t *testing.T) {
+	const n, questions = 60, 2000
+	first, second := large(t, n), large(t, n)
+	r := rand.New(rand.NewPCG(1, 2))
+	var asked []policy.Question
+	var want []policy.Decision
+	for range questions {
+		q := randomQuestion(r, n)
+		asked, want = append(asked, q), append(want, first.Decide(q))
+	}
+	elsewhere := time.FixedZone("elsewhere", 5*3600)
+	var running sync.WaitGroup
+	for seed := range uint64(4) {
+		running.Go(func() {
+			for _, i := range rand.New(rand.NewPCG(seed, 3)).Perm(questions) {
+				q := asked[i]
+				if seed%2 == 1 {
+					q.Time = q.Time.In(elsewhere)
+				}
+				got, steps := second.Explain(q)
+				if got != want[i] || first.Decide(q) != want[i] {
+					t.Errorf("%+v: %+v, then %+v", q, want[i], got)
+					return
+				}
+				if len(steps) != n {
+					t.Errorf("%d steps of %d rules", len(steps), n)
+				}
+			}
+		})
+	}
+	running.Wait()
+}
+
+// The budget is 20 microseconds at the median; the benchmark is kept to see it, and asserts nothing.
+func BenchmarkDecide(b *testing.B) {
+	const n = 1000
+	p := large(b, n)
+	r := rand.New(rand.NewPCG(1, 2))
+	questions := make([]policy.Question, 4096)
+	for i := range questions {
+		questions[i] = randomQuestion(r, n)
+	}
+	b.ReportAllocs()
+	var took []time.Duration
+	for b.Loop() {
+		q := questions[len(took)%len(questions)]
+		began := time.Now()
+		p.Decide(q)
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2]), "median-ns")
+}
+
+// No text makes the compiler or a condition panic, and what it accepts is true, false or waits for the size.
+func FuzzCondition(f *testing.F) {
+	for _, text := range []string{`file.size > 1`, `regex("(", file.name)`, `split("/", file.path)[7] == "x"`, `1/0 == 1`, `cidr(peer.address, "10.0.0.0/8")`,
+		`between(time.clock, "22:00-04:00") && !transfer.ascii`, `"${file.name}" == "x"`, `device.labels[file.name] == "x"`, `"%{if true}a%{endif}" == "a"`, `weekday("x") == "y"`} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if len(text) > 400 {
+			return // the configuration bounds depth
+		}
+		expr, diags := hclsyntax.ParseExpression([]byte(text), "fuzz", hcl.InitialPos)
+		if diags.HasErrors() {
+			return
+		}
+		c, diags := policy.NewLanguage([]string{"vendor"}).Compile(expr, text)
+		if diags.HasErrors() {
+			return
+		}
+		p, err := policy.New([]policy.Rule{{Name: "r", Reason: "x", Ops: policy.Operations(), When: c, Deliver: policy.Delivery{Conduit: "c"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := conditionQuestion()
+		p.Explain(q)
+		q.Size = 5
+		if d, _ := p.Explain(q); d.Verdict == policy.Pending {
+			t.Errorf("%q is pending although all is known", text)
+		}
+	})
+}
