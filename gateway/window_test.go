@@ -85,4 +85,3 @@ func TestWindowClosesDuringDownload(t *testing.T) {
 		}
 	}
 }
-
