@@ -20,7 +20,7 @@ func sample() Record {
 func BenchmarkRecord(b *testing.B) {
 	for _, callers := range []int{1, 50} {
 		b.Run(strconv.Itoa(callers), func(b *testing.B) {
-			seg := &segment{}
+			seg := &spy{}
 			l := openSegment(b, b.TempDir(), Options{}, seg)
 			work := make(chan struct{}, callers)
 			done := make(chan error, callers)

@@ -14,7 +14,18 @@
 //	lock                  held (flock) by the process that writes
 //	instance              8 characters [a-z0-9], made once: identifies this installation
 //	audit-00000001.jsonl  the records; segments are read in the order of their names, and the last one is written
+//	checkpoint            the last signed head of the tree
+//	checkpoint.pub        the public key of the checkpoints; the secret one is checkpoint.key, unless Options.Key says otherwise
 //	torn                  only while a torn tail is being recovered
+//
+// # Evidence
+//
+// Every line begins with time, seq and prev, in exactly this order and form. prev is the hash of the record before, in hex:
+// SHA-256(0x00 || line without newline), which is the leaf hash of RFC 6962. Over the same hashes stands RFC 6962's Merkle tree,
+// whose heads are signed as checkpoints (c2sp.org/tlog-checkpoint) at an interval and at Close. A checkpoint stands in a
+// log.checkpoint record, so that it leaves the appliance with the records, and in the file "checkpoint", which covers that record,
+// too. A head is signed only of records that are on stable storage, so that no crash can make a signature wrong. Verify checks all
+// of this. The bytes of a line, as they were written, are the record: nothing is ever encoded again to be checked.
 //
 // # Writing
 //
@@ -39,7 +50,8 @@
 //	append log.recovered, fsync        stopped after it: the same bytes are recorded already, and only "torn" is removed
 //	remove "torn"
 //
-// A last line that is complete but not a record was not left by a crash. Open refuses such a log and names the file and the line.
+// Open reads the last segment as Verify does. A complete line that is not the record that must follow, or a log that is shorter
+// than its last checkpoint, was not left by a crash: Open refuses such a log and names the file and the line.
 //
 // # Strings
 //

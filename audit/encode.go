@@ -7,18 +7,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 )
 
-// Only the Log knows the time and the sequence number of a record, and it learns them one record at a time. All the rest is encoded
+// Only the Log knows the time, the sequence number and the predecessor of a record, and it learns them one record at a time. All the rest is encoded
 // before, by the many callers, and what the Log does is to put this head in front.
 const zeroHead = `{"time":"0001-01-01T00:00:00Z","seq":0,`
 
 // encodeBody is the record's line without its head, from the event to the newline.
 func encodeBody(r Record) ([]byte, error) {
 	r = mapped(r, escape)
-	r.Time, r.Seq = time.Time{}, 0
+	r.Time, r.Seq, r.Prev = time.Time{}, 0, ""
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -30,16 +29,6 @@ func encodeBody(r Record) ([]byte, error) {
 		return nil, fmt.Errorf("encode audit record %s: it does not begin with time and seq", r.Event)
 	}
 	return body, nil
-}
-
-// appendLine appends a record's complete line.
-func appendLine(b []byte, at time.Time, seq uint64, body []byte) []byte {
-	b = append(b, `{"time":"`...)
-	b = at.AppendFormat(b, time.RFC3339Nano)
-	b = append(b, `","seq":`...)
-	b = strconv.AppendUint(b, seq, 10)
-	b = append(b, ',')
-	return append(b, body...)
 }
 
 var (

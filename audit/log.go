@@ -9,7 +9,10 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
 // ErrClosed is returned for what is recorded after Close.
@@ -30,14 +33,20 @@ type appender interface {
 // Log is an audit log open for writing. Its methods may be called by any goroutine.
 type Log struct {
 	// Set by Open.
-	instance string
-	lock     *os.File
-	clock    func() time.Time
-	slots    chan struct{} // one token for each record in the queue
-	wake     chan struct{} // holds a token when the queue may be not empty, or the log is closing
-	failed   chan struct{} // closed when err is set
-	closing  chan struct{} // closed when Close begins
-	done     chan struct{} // closed when the writer has ended
+	dir         string
+	instance    string
+	lock        *os.File
+	clock       func() time.Time
+	key         note.Signer // nil: no checkpoints
+	interval    time.Duration
+	openSegment func(path string) (appender, error)
+	slots       chan struct{} // one token for each record in the queue
+	wake        chan struct{} // holds a token when the queue may be not empty, or the log is closing
+	failed      chan struct{} // closed when err is set
+	closing     chan struct{} // closed when Close begins
+	done        chan struct{} // closed when the writer has ended
+
+	durable atomic.Uint64 // the last record that is on stable storage
 
 	mu     sync.Mutex
 	queue  []entry
@@ -46,9 +55,10 @@ type Log struct {
 	err    error
 
 	// Of the writer goroutine.
-	file appender
-	seq  uint64
-	buf  []byte
+	file   appender
+	at     position // its segment, size and chain are kept up to date
+	buf    []byte
+	signed uint64 // records that the last checkpoint covers
 
 	closeOnce sync.Once
 	closeErr  error
@@ -61,7 +71,7 @@ type entry struct {
 	done chan<- error // with room for one; nil for a Note
 }
 
-func start(opts Options, instance string, lock *os.File, file appender, at position) *Log {
+func newLog(opts Options, at position) *Log {
 	if opts.Queue == 0 {
 		opts.Queue = defaultQueue
 	}
@@ -69,22 +79,25 @@ func start(opts Options, instance string, lock *os.File, file appender, at posit
 		opts.Clock = time.Now
 	}
 	l := &Log{
-		instance: instance, lock: lock, clock: opts.Clock,
+		dir: at.segment.dir, clock: opts.Clock, interval: opts.CheckpointInterval,
 		slots:   make(chan struct{}, opts.Queue),
 		wake:    make(chan struct{}, 1),
 		failed:  make(chan struct{}),
 		closing: make(chan struct{}),
 		done:    make(chan struct{}),
-		last:    at.time,
-		file:    file,
-		seq:     at.seq,
+		last:    at.chain.time,
+		at:      at,
+		signed:  uint64(at.signed),
 	}
-	go l.write()
+	l.durable.Store(at.chain.seq())
 	return l
 }
 
 // Instance identifies this installation: 8 characters [a-z0-9], made once at random and kept with the log.
 func (l *Log) Instance() string { return l.instance }
+
+// Durable is the sequence number of the last record that is known to be on stable storage.
+func (l *Log) Durable() uint64 { return l.durable.Load() }
 
 // Failed is closed after the first error of a write: from then on nothing is accepted. Err says why.
 func (l *Log) Failed() <-chan struct{} { return l.failed }
@@ -160,7 +173,7 @@ func (l *Log) signal() {
 	}
 }
 
-// Close writes and fsyncs what was accepted, stops the writer and releases the lock. It returns the error of the log if there is
+// Close writes and fsyncs what was accepted, signs the last checkpoint, stops the writer and releases the lock. It returns the error of the log if there is
 // one. Further calls do nothing and return the same.
 func (l *Log) Close() error {
 	l.closeOnce.Do(func() {

@@ -21,15 +21,15 @@ import (
 	"github.com/ftpgw/ftpgw/internal/durable"
 )
 
-// segment is a real segment that counts, blocks and fails as it is told.
-type segment struct {
+// spy is a real segment that counts, blocks and fails as it is told.
+type spy struct {
 	appender
 	writes, syncs atomic.Int64
 	onWrite       func(n int64) error // called before the n-th write, which is not done when it fails
 	onSync        func(n int64) error
 }
 
-func (s *segment) Write(p []byte) (int, error) {
+func (s *spy) Write(p []byte) (int, error) {
 	if n := s.writes.Add(1); s.onWrite != nil {
 		if err := s.onWrite(n); err != nil {
 			return 0, err
@@ -38,7 +38,7 @@ func (s *segment) Write(p []byte) (int, error) {
 	return s.appender.Write(p)
 }
 
-func (s *segment) Sync() error {
+func (s *spy) Sync() error {
 	if n := s.syncs.Add(1); s.onSync != nil {
 		if err := s.onSync(n); err != nil {
 			return err
@@ -47,7 +47,7 @@ func (s *segment) Sync() error {
 	return s.appender.Sync()
 }
 
-func openSegment(t testing.TB, dir string, opts Options, s *segment) *Log {
+func openSegment(t testing.TB, dir string, opts Options, s *spy) *Log {
 	t.Helper()
 	l, err := openWith(dir, opts, func(path string) (appender, error) {
 		f, err := durable.OpenAppend(path, filePerm)
@@ -62,7 +62,7 @@ func openSegment(t testing.TB, dir string, opts Options, s *segment) *Log {
 
 func TestConcurrent(t *testing.T) {
 	const callers, each = 50, 40
-	dir, seg := t.TempDir(), &segment{}
+	dir, seg := t.TempDir(), &spy{}
 	l := openSegment(t, dir, Options{Queue: 16}, seg)
 	var wg sync.WaitGroup
 	for c := range callers {
@@ -103,7 +103,7 @@ func TestConcurrent(t *testing.T) {
 
 // A record is on stable storage before Record returns: the bytes are in the file and an fsync came after them.
 func TestRecordIsDurable(t *testing.T) {
-	dir, seg := t.TempDir(), &segment{}
+	dir, seg := t.TempDir(), &spy{}
 	l := openSegment(t, dir, Options{}, seg)
 	defer func() { _ = l.Close() }()
 	for n := int64(1); n <= 5; n++ {
@@ -120,7 +120,7 @@ func TestRecordIsDurable(t *testing.T) {
 func TestFullQueueBlocks(t *testing.T) {
 	dir := t.TempDir()
 	entered, proceed := make(chan struct{}, 10), make(chan struct{})
-	seg := &segment{onWrite: func(int64) error { entered <- struct{}{}; <-proceed; return nil }}
+	seg := &spy{onWrite: func(int64) error { entered <- struct{}{}; <-proceed; return nil }}
 	l := openSegment(t, dir, Options{Queue: 2}, seg)
 	for i := range 3 { // the first is in the writer's hands, two fill the queue
 		if err := l.Note(Record{Event: Command}); err != nil {
@@ -159,7 +159,7 @@ func TestFullQueueBlocks(t *testing.T) {
 func TestNoteDelay(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		seg := &segment{}
+		seg := &spy{}
 		l := openSegment(t, dir, Options{}, seg)
 		for range 3 {
 			if err := l.Note(Record{Event: Command}); err != nil {
@@ -211,9 +211,9 @@ func TestFailureIsSticky(t *testing.T) {
 				<-proceed
 				return errno
 			}
-			seg := &segment{onWrite: fault}
+			seg := &spy{onWrite: fault}
 			if name == "fsync" {
-				seg = &segment{onSync: fault}
+				seg = &spy{onSync: fault}
 			}
 			dir := t.TempDir()
 			l := openSegment(t, dir, Options{Queue: 4}, seg)
@@ -347,7 +347,7 @@ func TestRestartContinues(t *testing.T) {
 		t.Errorf("the log has %+v", list)
 	}
 	if line, _, _ := strings.Cut(read(t, filepath.Join(dir, "audit-00000001.jsonl")), "\n"); line !=
-		`{"time":"2026-01-02T02:04:05.000000006Z","seq":1,"event":"gateway.start"}` {
+		`{"time":"2026-01-02T02:04:05.000000006Z","seq":1,"prev":"`+strings.Repeat("0", 64)+`","event":"gateway.start"}` {
 		t.Errorf("the first line is %s", line)
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o750 {

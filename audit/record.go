@@ -13,6 +13,9 @@ const (
 	GatewayStart      Event = "gateway.start"
 	GatewayStop       Event = "gateway.stop"
 	LogRecovered      Event = "log.recovered"
+	LogCheckpoint     Event = "log.checkpoint"
+	LogSegment        Event = "log.segment"
+	LogRemoved        Event = "log.removed"
 	ConduitUp         Event = "conduit.up"
 	ConduitDown       Event = "conduit.down"
 	SessionOpen       Event = "session.open"
@@ -30,17 +33,19 @@ const (
 	TemporariesSwept  Event = "temporaries.swept"
 )
 
-// Record is one line of the log. Time and Seq are set by the Log; a field that does not belong to the event stays zero and is left
+// Record is one line of the log. Time, Seq and Prev are set by the Log; a field that does not belong to the event stays zero and is left
 // out of the line.
 type Record struct {
-	Time    time.Time `json:"time"` // RFC 3339 with nanoseconds, UTC
-	Seq     uint64    `json:"seq"`  // from 1, without gaps
-	Event   Event     `json:"event"`
-	Zone    string    `json:"zone,omitempty"`
-	Session string    `json:"session,omitempty"`
-	Device  string    `json:"device,omitempty"`
-	Peer    string    `json:"peer,omitempty"` // address:port
-	User    string    `json:"user,omitempty"` // as the device sent it
+	Time time.Time `json:"time"` // RFC 3339 with nanoseconds, UTC
+	Seq  uint64    `json:"seq"`  // from 1, without gaps
+	// Prev is the hash of the record before in hex, SHA-256(0x00 || its line without the newline); 64 zeros in the first one.
+	Prev    string `json:"prev,omitempty"`
+	Event   Event  `json:"event"`
+	Zone    string `json:"zone,omitempty"`
+	Session string `json:"session,omitempty"`
+	Device  string `json:"device,omitempty"`
+	Peer    string `json:"peer,omitempty"` // address:port
+	User    string `json:"user,omitempty"` // as the device sent it
 
 	*CommandFields
 	*TransferFields

@@ -8,13 +8,26 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
-const (
-	line1 = `{"time":"2026-01-02T03:04:05Z","seq":1,"event":"gateway.start"}` + "\n"
-	line2 = `{"time":"2026-01-02T03:04:06Z","seq":2,"event":"command","verb":"NOOP","code":200,"text":"ok","duration_us":1}` + "\n"
-	first = "audit-00000001.jsonl"
-)
+const first = "audit-00000001.jsonl"
+
+// chained are the lines of a log with records of these bodies, one second apart.
+func chained(bodies ...string) (lines []string) {
+	c := chain{}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for i, body := range bodies {
+		lines = append(lines, string(c.append(nil, at.Add(time.Duration(i)*time.Second), []byte(body+"\n"))))
+	}
+	return lines
+}
+
+// two are the lines of a log with two records.
+func two() (line1, line2 string) {
+	lines := chained(`"event":"gateway.start"}`, `"event":"command","verb":"NOOP","code":200,"text":"ok","duration_us":1}`)
+	return lines[0], lines[1]
+}
 
 // tails reports what each log.recovered record of the log has kept.
 func tails(t *testing.T, list []Record) []string {
@@ -35,6 +48,7 @@ func tails(t *testing.T, list []Record) []string {
 
 // The log is cut at every possible byte: whole records stay, the rest is kept in the recovery record.
 func TestTornTail(t *testing.T) {
+	line1, line2 := two()
 	whole := line1 + line2
 	for cut := range len(whole) + 1 {
 		dir := t.TempDir()
@@ -69,7 +83,8 @@ func TestTornTail(t *testing.T) {
 func TestRecoveryStopped(t *testing.T) {
 	const torn = `{"time":"2026-`
 	encoded := base64.StdEncoding.EncodeToString([]byte(torn))
-	recovered := `{"time":"2026-01-02T03:04:07Z","seq":2,"event":"log.recovered","detail":{"tail":"` + encoded + `"}}` + "\n"
+	lines := chained(`"event":"gateway.start"}`, `"event":"log.recovered","detail":{"tail":"`+encoded+`"}}`)
+	line1, recovered := lines[0], lines[1]
 	tests := map[string]struct {
 		log, saved string
 		want       string
@@ -101,15 +116,21 @@ func TestRecoveryStopped(t *testing.T) {
 
 // What no crash leaves is not repaired but refused, with the place.
 func TestDamagedLogIsRefused(t *testing.T) {
+	line1, line2 := two()
+	other := strings.Replace(line2, "NOOP", "SYST", 1)
 	tests := map[string]struct {
 		segments map[string]string
 		want     []string
 	}{
-		"not JSON":      {map[string]string{first: line1 + line2 + "garbage\n"}, []string{first + ":3", "not a JSON record"}},
-		"an empty line": {map[string]string{first: line1 + "\n"}, []string{first + ":2"}},
-		"no seq":        {map[string]string{first: line1 + `{"event":"x"}` + "\n"}, []string{first + ":2", "sequence number"}},
-		"torn earlier segment": {
-			map[string]string{first: line1 + `{"ti`, "audit-00000002.jsonl": ""}, []string{first, "torn"}},
+		"not JSON":        {map[string]string{first: line1 + line2 + "garbage\n"}, []string{first + ":3", "form of a record"}},
+		"half JSON":       {map[string]string{first: line1 + strings.Replace(line2, "}", "", 1)}, []string{first + ":2", "not a JSON record"}},
+		"an empty line":   {map[string]string{first: line1 + "\n"}, []string{first + ":2"}},
+		"no seq":          {map[string]string{first: line1 + strings.Replace(line2, `"seq":2`, `"seq":0`, 1)}, []string{first + ":2", "sequence number"}},
+		"a changed line":  {map[string]string{first: line1 + other + chained("{", "{", `"event":"x"}`)[2]}, []string{first + ":3", "record 3", "does not follow"}},
+		"a missing line":  {map[string]string{first: line2}, []string{first + ":1", "gap"}},
+		"an empty second": {map[string]string{first: line1, "audit-00000002.jsonl": ""}, []string{"audit-00000002.jsonl:1", "log.segment"}},
+		"no segment record": {
+			map[string]string{first: line1, "audit-00000002.jsonl": line2}, []string{"audit-00000002.jsonl:1", "log.segment"}},
 		"a strange name": {map[string]string{"audit-1.jsonl": line1}, []string{"audit-1.jsonl"}},
 	}
 	for name, test := range tests {
@@ -136,25 +157,28 @@ func TestDamagedLogIsRefused(t *testing.T) {
 	}
 }
 
-func TestSeveralSegments(t *testing.T) {
+// A line longer than what is read at once is a line like any other.
+func TestLongLine(t *testing.T) {
 	dir := t.TempDir()
-	long := strings.Repeat("x", 10_000) // longer than what is read at once
-	write(t, filepath.Join(dir, first), line1+`{"time":"2026-01-02T03:04:06Z","seq":2,"event":"command","cause":"`+long+`"}`+"\n")
-	write(t, filepath.Join(dir, "audit-00000002.jsonl"), "")
+	long := strings.Repeat("x", 1<<20)
+	write(t, filepath.Join(dir, first), chained(`"event":"gateway.start"}`, `"event":"command","cause":"`+long+`"}`)[0])
 	l := open(t, dir)
-	if err := l.Record(t.Context(), Record{Event: GatewayStop}); err != nil {
+	if err := l.Record(t.Context(), Record{Event: Command, Cause: long}); err != nil {
 		t.Fatal(err)
 	}
-	list := records(t, dir)
-	if len(list) != 3 || list[1].Cause != long || list[2].Event != GatewayStop {
-		t.Errorf("the log has %d records", len(list))
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
 	}
-	if !strings.Contains(read(t, filepath.Join(dir, "audit-00000002.jsonl")), "gateway.stop") {
-		t.Error("the record went into an old segment")
+	if err := open(t, dir).Record(t.Context(), Record{Event: GatewayStop}); err != nil {
+		t.Fatal(err)
+	}
+	if list := records(t, dir); len(list) != 3 || list[1].Cause != long || list[2].Event != GatewayStop {
+		t.Errorf("the log has %d records", len(list))
 	}
 }
 
 func TestReadGoesOnAfterBadLines(t *testing.T) {
+	line1, line2 := two()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, first), line1+"garbage\n"+line2+`{"to`)
 	write(t, filepath.Join(dir, "audit-00000002.jsonl"), `{"time":"2026-01-02T03:04:07Z","seq":3,"event":"x"}`+"\n"+`{"unfinished`)

@@ -22,149 +22,148 @@ const (
 
 func segmentName(n uint64) string { return fmt.Sprintf("%s%08d%s", segmentPrefix, n, segmentSuffix) }
 
-// segments lists the names of the segments in dir in the order in which they were written.
-func segments(dir string) ([]string, error) {
+// segment is one file of the log.
+type segment struct {
+	dir    string
+	number uint64
+}
+
+func (s segment) name() string { return segmentName(s.number) }
+func (s segment) path() string { return filepath.Join(s.dir, s.name()) }
+
+// segments lists the segments in dir in the order in which they were written.
+func segments(dir string) ([]segment, error) {
 	list, err := os.ReadDir(dir) // sorted, which is by number too: the numbers have a fixed width
 	if err != nil {
 		return nil, fmt.Errorf("list audit segments: %w", err)
 	}
-	var names []string
+	var found []segment
 	for _, e := range list {
 		digits, ok := strings.CutPrefix(e.Name(), segmentPrefix)
 		digits, ok2 := strings.CutSuffix(digits, segmentSuffix)
 		if !ok || !ok2 {
 			continue
 		}
-		if n, err := strconv.ParseUint(digits, 10, 64); err != nil || segmentName(n) != e.Name() {
+		n, err := strconv.ParseUint(digits, 10, 64)
+		if err != nil || segmentName(n) != e.Name() {
 			return nil, fmt.Errorf("%s has the form of an audit segment's name, but not its number", filepath.Join(dir, e.Name()))
 		}
-		names = append(names, e.Name())
+		found = append(found, segment{dir, n})
 	}
-	return names, nil
+	return found, nil
 }
 
-// tail is the end of a segment.
-type tail struct {
-	last *Record // of the last complete line; nil where there is none
-	end  int64   // where the last complete line ends
-	torn []byte  // what stands after it
+// open opens the segment for reading, up to where it ends now: a log can grow faster than it is read.
+func (s segment) open() (io.ReadCloser, error) {
+	f, err := os.Open(s.path())
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(f, info.Size()), f}, nil
 }
 
-// readTail reads a segment from its end, as far as the last complete line.
-func readTail(path string) (t tail, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return tail{}, fmt.Errorf("open audit segment: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	size, err := f.Seek(0, io.SeekEnd)
-	if err != nil {
-		return tail{}, fmt.Errorf("read audit segment: %w", err)
-	}
-	newline, err := lastNewline(f, size)
-	if err != nil {
-		return tail{}, fmt.Errorf("read audit segment: %w", err)
-	}
-	t.end = newline + 1
-	t.torn = make([]byte, size-t.end)
-	if _, err := f.ReadAt(t.torn, t.end); err != nil && len(t.torn) > 0 {
-		return tail{}, fmt.Errorf("read audit segment: %w", err)
-	}
-	if newline < 0 {
-		return t, nil
-	}
-	before, err := lastNewline(f, newline)
-	if err != nil {
-		return tail{}, fmt.Errorf("read audit segment: %w", err)
-	}
-	line := make([]byte, newline-before-1)
-	if _, err := f.ReadAt(line, before+1); err != nil && len(line) > 0 {
-		return tail{}, fmt.Errorf("read audit segment: %w", err)
-	}
-	r, err := decodeLine(line)
-	if err != nil {
-		number, counting := countLines(f, t.end)
-		return tail{}, errors.Join(fmt.Errorf("%s:%d: %w", path, number, err), counting)
-	}
-	t.last = &r
-	return t, nil
+// LineError says which line of the log is wrong, and how.
+type LineError struct {
+	File string // its path
+	Line int    // from 1
+	Seq  uint64 // that the record has or should have, where that is known; 0 where it is not
+	Err  error
 }
 
-// lastNewline is the position of the last newline before end, or -1.
-func lastNewline(r io.ReaderAt, end int64) (int64, error) {
-	buf := make([]byte, 4096)
-	for end > 0 {
-		start := max(0, end-int64(len(buf)))
-		piece := buf[:end-start]
-		if _, err := r.ReadAt(piece, start); err != nil {
-			return 0, err
-		}
-		if i := bytes.LastIndexByte(piece, '\n'); i >= 0 {
-			return start + int64(i), nil
-		}
-		end = start
+func (e *LineError) Error() string {
+	if e.Seq == 0 {
+		return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err)
 	}
-	return -1, nil
+	return fmt.Sprintf("%s:%d: record %d: %v", e.File, e.Line, e.Seq, e.Err)
 }
 
-func countLines(r io.ReaderAt, end int64) (int, error) {
-	b := bufio.NewReader(io.NewSectionReader(r, 0, end))
-	for n := 0; ; {
-		c, err := b.ReadByte()
-		if errors.Is(err, io.EOF) {
-			return n, nil
+func (e *LineError) Unwrap() error { return e.Err }
+
+// lines calls do with each complete line, newline included; the bytes are do's until it returns. It returns what stands behind the
+// last newline, and the first error of do or of reading.
+func (s segment) lines(do func(number int, line []byte) error) (torn []byte, err error) {
+	f, err := s.open()
+	if err != nil {
+		return nil, fmt.Errorf("read audit segment: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read from: nothing can be lost
+	in := bufio.NewReaderSize(f, 256<<10)
+	for number := 1; ; number++ {
+		line, err := readLine(in)
+		switch {
+		case errors.Is(err, io.EOF):
+			return bytes.Clone(line), nil
+		case err != nil:
+			return nil, fmt.Errorf("read audit segment %s: %w", s.path(), err)
 		}
-		if err != nil {
-			return n, err
-		}
-		if c == '\n' {
-			n++
+		if err := do(number, line); err != nil {
+			return nil, err
 		}
 	}
 }
+
+// readLine is ReadBytes without a copy where the line fits into the buffer.
+func readLine(in *bufio.Reader) ([]byte, error) {
+	line, err := in.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	long := bytes.Clone(line)
+	rest, err := in.ReadBytes('\n')
+	return append(long, rest...), err
+}
+
+var (
+	errTorn = errors.New("the line is torn")
+	errStop = errors.New("stop")
+)
 
 // Read yields the records of the log in dir, oldest first. It takes no lock, so that a log can be read while it is written; a last
 // line without its newline is not a record yet and is left out. A line that is not a record is yielded as an error naming the file
-// and the line, and reading goes on after it. An error of the file system ends the reading.
+// and the line, and reading goes on after it. An error of the file system ends the reading. That the records follow each other is
+// not checked: that is Verify's.
 func Read(dir string) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		names, err := segments(dir)
+		list, err := segments(dir)
 		if err != nil {
 			yield(Record{}, err)
 			return
 		}
-		for i, name := range names {
-			if !readSegment(filepath.Join(dir, name), i == len(names)-1, yield) {
+		for i, s := range list {
+			if !s.read(i == len(list)-1, yield) {
 				return
 			}
 		}
 	}
 }
 
-// readSegment reports whether to go on with the next one.
-func readSegment(path string, last bool, yield func(Record, error) bool) bool {
-	f, err := os.Open(path)
-	if err != nil {
-		yield(Record{}, fmt.Errorf("read audit log: %w", err))
-		return false
-	}
-	defer func() { _ = f.Close() }() // only read from: nothing can be lost
-	b := bufio.NewReaderSize(f, 64<<10)
-	for number := 1; ; number++ {
-		line, err := b.ReadBytes('\n')
-		switch {
-		case errors.Is(err, io.EOF):
-			return last || len(line) == 0 || yield(Record{}, fmt.Errorf("%s:%d: the line is torn", path, number))
-		case err != nil:
-			yield(Record{}, fmt.Errorf("read audit log: %w", err))
-			return false
-		}
+// read reports whether to go on with the next segment.
+func (s segment) read(last bool, yield func(Record, error) bool) bool {
+	count := 0
+	torn, err := s.lines(func(number int, line []byte) error {
+		count = number
 		r, err := decodeLine(line)
 		if err != nil {
-			err = fmt.Errorf("%s:%d: %w", path, number, err)
+			err = &LineError{File: s.path(), Line: number, Err: err}
 		}
 		if !yield(r, err) {
-			return false
+			return errStop
 		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errStop):
+		return false
+	case err != nil:
+		yield(Record{}, err)
+		return false
 	}
+	return last || len(torn) == 0 || yield(Record{}, &LineError{File: s.path(), Line: count + 1, Err: errTorn})
 }

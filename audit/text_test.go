@@ -51,6 +51,7 @@ func FuzzEscape(f *testing.F) {
 }
 
 func FuzzDecodeLine(f *testing.F) {
+	_, line2 := two()
 	f.Add([]byte(line2))
 	f.Add([]byte(`{"seq":1,"detail":{"\\x":"\\xf"}}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
@@ -107,7 +108,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%q: not the JSON that was promised: %s", s, raw)
 		}
 		out := records(t, dir)[0]
-		in.Time, in.Seq = out.Time, out.Seq
+		in.Time, in.Seq, in.Prev = out.Time, out.Seq, out.Prev
 		if !reflect.DeepEqual(in, out) {
 			t.Errorf("%q:\n in %+v\nout %+v", s, in, out)
 		}

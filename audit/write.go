@@ -4,7 +4,10 @@ package audit
 
 import (
 	"fmt"
+	"path/filepath"
 	"time"
+
+	"github.com/ftpgw/ftpgw/internal/durable"
 )
 
 // maxBuffer is how much of the encoding buffer is kept from one batch to the next, in bytes.
@@ -16,20 +19,28 @@ func (l *Log) write() {
 	timer := time.NewTimer(noteDelay)
 	timer.Stop()
 	defer timer.Stop()
+	var tick <-chan time.Time
+	if l.key != nil && l.interval > 0 {
+		t := time.NewTicker(l.interval)
+		defer t.Stop()
+		tick = t.C
+	}
 	unsynced := false // something was written since the last fsync; then the timer runs
 	for {
-		due, closing := false, false
+		due, closing, sign := false, false, false
 		select {
 		case <-l.wake:
 		case <-timer.C:
 			due = true
+		case <-tick:
+			sign = true
 		case <-l.closing:
 			closing = true // nothing is accepted any more: what is queued now is the last batch
 		}
-		batch := l.take()
+		batch, now := l.take()
 		written, waited := len(batch) > 0, hasWaiter(batch)
 		err := l.writeBatch(batch)
-		if err == nil && (waited || (unsynced || written) && (due || closing)) {
+		if err == nil && (waited || (unsynced || written) && (due || closing || sign)) {
 			err = l.sync()
 			unsynced, written = false, false
 			timer.Stop()
@@ -43,22 +54,31 @@ func (l *Log) write() {
 			unsynced = true
 			timer.Reset(noteDelay)
 		}
+		if sign || closing {
+			err = l.checkpoint(now)
+		}
+		if err != nil {
+			l.fail(err, nil)
+			return
+		}
 		if closing {
 			return
 		}
 	}
 }
 
-// take empties the queue and makes room for those who wait.
-func (l *Log) take() []entry {
+// take empties the queue and makes room for those who wait. The time is for what the writer itself has to record behind the batch:
+// what is accepted later is not before it.
+func (l *Log) take() (batch []entry, now time.Time) {
 	l.mu.Lock()
-	batch := l.queue
-	l.queue = nil
+	batch, l.queue = l.queue, nil
+	l.last = later(l.last, l.clock())
+	now = l.last
 	l.mu.Unlock()
 	for range batch {
 		<-l.slots
 	}
-	return batch
+	return batch, now
 }
 
 func (l *Log) writeBatch(batch []entry) error {
@@ -66,13 +86,13 @@ func (l *Log) writeBatch(batch []entry) error {
 		return nil
 	}
 	l.buf = l.buf[:0]
-	for i, e := range batch {
-		l.buf = appendLine(l.buf, e.at, l.seq+uint64(i)+1, e.body)
+	for _, e := range batch {
+		l.buf = l.at.chain.append(l.buf, e.at, e.body)
 	}
 	if _, err := l.file.Write(l.buf); err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
 	}
-	l.seq += uint64(len(batch))
+	l.at.size += int64(len(l.buf))
 	if cap(l.buf) > maxBuffer {
 		l.buf = nil
 	}
@@ -83,7 +103,43 @@ func (l *Log) sync() error {
 	if err := l.file.Sync(); err != nil {
 		return fmt.Errorf("fsync the audit log: %w", err)
 	}
+	l.durable.Store(l.at.chain.seq())
 	return nil
+}
+
+// checkpoint signs the log as it stands, which is on stable storage, and puts that on record, so that it leaves with the records.
+// The file "checkpoint" covers that record, too: nothing can be cut off behind it unseen.
+func (l *Log) checkpoint(now time.Time) error {
+	if l.key == nil || l.at.chain.seq() == l.signed {
+		return nil
+	}
+	c, err := sign(&l.at.chain.tree, l.key)
+	if err != nil {
+		return err
+	}
+	if err := l.own(now, Record{Event: LogCheckpoint, Detail: map[string]string{"note": c.Note}}); err != nil {
+		return err
+	}
+	if c, err = sign(&l.at.chain.tree, l.key); err != nil {
+		return err
+	}
+	if err := durable.WriteFile(filepath.Join(l.dir, checkpointFile), []byte(c.Note), filePerm); err != nil {
+		return fmt.Errorf("write the checkpoint: %w", err)
+	}
+	l.signed = l.at.chain.seq()
+	return nil
+}
+
+// own puts a record of the writer itself on stable storage.
+func (l *Log) own(now time.Time, r Record) error {
+	body, err := encodeBody(r)
+	if err != nil {
+		return err
+	}
+	if err := l.writeBatch([]entry{{at: now, body: body}}); err != nil {
+		return err
+	}
+	return l.sync()
 }
 
 // fail ends the log: err is what everybody hears who waits, and who comes later.

@@ -4,6 +4,7 @@ package test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -180,6 +181,9 @@ func (g *gw) check() {
 		g.noSecrets("the audit file "+e.Name(), string(content), secrets)
 	}
 	g.noSecrets("the operator log", log, secrets)
+	if _, err := audit.Verify(context.Background(), g.auditDir, audit.VerifyOptions{}); err != nil {
+		g.t.Errorf("the audit log is not intact: %v", err)
+	}
 	if g.t.Failed() {
 		g.t.Logf("operator log:\n%s", log)
 	}

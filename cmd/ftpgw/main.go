@@ -3,8 +3,8 @@
 // Command ftpgw relays files between legacy devices that speak FTP in one network zone and SFTP servers across a conduit. Each
 // sub-command has a file of its own; serve.go is where the packages are wired together.
 //
-// It exits with 0 when it has done what it was asked, with 2 when the answer is no (a denied case of explain), and with 1 when
-// something is wrong.
+// It exits with 0 when it has done what it was asked, with 2 when the answer is no (a denied case of explain, an audit log that is
+// not intact), and with 1 when something is wrong.
 package main
 
 import (
@@ -99,6 +99,7 @@ transfer is complete only when its file is durable on the other side.`,
 		newServeCommand(env),
 		newCheckCommand(env),
 		newExplainCommand(env),
+		newAuditCommand(env),
 		newHashPasswordCommand(env),
 		newDemoCommand(env),
 		newVersionCommand(env),

@@ -101,7 +101,7 @@ type appliance struct {
 
 // serve runs a gateway until ctx ends and all devices are gone.
 func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks) (err error) {
-	log, err := audit.Open(cfg.Audit.Dir, audit.Options{})
+	log, err := audit.Open(cfg.Audit.Dir, auditOptions(cfg.Audit))
 	if err != nil {
 		return err
 	}
@@ -162,6 +162,10 @@ func (a *appliance) assemble() error {
 		Gateway: a.gateway, Log: a.recorder, Logger: a.logger, Now: time.Now,
 	})
 	return nil
+}
+
+func auditOptions(c config.Audit) audit.Options {
+	return audit.Options{Key: c.SigningKey, CheckpointInterval: c.CheckpointInterval}
 }
 
 func frontZones(zones []config.Zone) []ftpfront.Zone {

@@ -42,7 +42,11 @@ conduit "archive" {
   root           = "/"
 }
 
-audit { dir = "audit" }
+audit {
+  dir                 = "/var/lib/ftpgw/audit"
+  signing_key         = "checkpoint.key"
+  checkpoint_interval = "10m"
+}
 
 device "relay-12" {
   user          = "relay"
