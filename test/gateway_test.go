@@ -35,6 +35,7 @@ type setup struct {
 	rules   string // HCL; empty for one rule that allows everything
 	grace   string // shutdown_grace; empty for the default
 	conduit string // further attributes of the conduit
+	zone    string // further attributes of the zone
 	server  *sshdtest.Server
 }
 
@@ -91,7 +92,7 @@ func startGateway(t testing.TB, s setup) *gw {
 func (g *gw) config(s setup) string {
 	g.t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "zone \"bay\" {\n  listen = %q\n  passive_ports = \"%d-%d\"\n}\n", g.addr, g.passive[0], g.passive[1])
+	fmt.Fprintf(&b, "zone \"bay\" {\n  listen = %q\n  passive_ports = \"%d-%d\"\n  %s\n}\n", g.addr, g.passive[0], g.passive[1], s.zone)
 	fmt.Fprintf(&b, "conduit \"far\" {\n  address = %q\n  user = %q\n  identity = %q\n  known_hosts = %q\n  root = %q\n  %s\n}\n",
 		s.server.Addr, s.server.User, s.server.Identity, s.server.KnownHosts, s.server.Root, s.conduit)
 	b.WriteString("audit { dir = \"audit\" }\n")
