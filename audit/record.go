@@ -85,6 +85,7 @@ type TransferFields struct {
 	Receipt     *Receipt `json:"receipt,omitempty"`
 	// Evidence is what an upload was taken for whole by, in the words of gateway.Evidence; FailedEvidence is what spoke against
 	// one that was aborted.
+	// What has come of an aborted one and was moved aside is at To, with a Receipt.
 	Evidence       []string `json:"evidence,omitempty"`
 	FailedEvidence string   `json:"failed_evidence,omitempty"`
 }

@@ -86,13 +86,13 @@ type vigil struct {
 	settle <-chan time.Time // nil where nothing is waited for
 }
 
-// keepVigil begins when the data have ended. stop frees its timer.
-func (in *Incoming) keepVigil(ctx context.Context, e Ending) (v *vigil, stop func() bool) {
-	v = &vigil{in: in, ctx: ctx, ending: e, began: time.Now()}
+// keepVigil waits from when the data ended. stop frees its timer.
+func (in *Incoming) keepVigil(ctx context.Context, e Ending, ended time.Time) (v *vigil, stop func() bool) {
+	v = &vigil{in: in, ctx: ctx, ending: e, began: ended}
 	if in.proven || e.Settle <= 0 {
 		return v, func() bool { return true }
 	}
-	timer := time.NewTimer(e.Settle)
+	timer := time.NewTimer(e.Settle - time.Since(ended))
 	v.settle = timer.C
 	return v, timer.Stop
 }

@@ -31,6 +31,9 @@ func (m *meteredReader) Read(p []byte) (int, error) {
 	if max := m.in.decision.MaxSize; max > 0 && m.in.keep+m.taken > max {
 		return 0, fmt.Errorf("more than %d bytes: %w", max, ErrTooLarge)
 	}
+	if err := m.in.expectAtMost(m.in.keep + m.taken); err != nil {
+		return 0, err
+	}
 	if m.counting {
 		m.in.count(p[:n])
 	}

@@ -11,6 +11,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/policy"
@@ -47,6 +48,10 @@ type Incoming struct {
 	evidence []string // what speaks for a whole file, so far
 	presence string   // what was found out about the device last
 	proven   bool     // the evidence leaves no doubt
+
+	committed bool     // the upload's own Commit has been tried
+	kept      *Receipt // of what was moved aside
+	keptAs    string   // where the device would find it
 }
 
 // Receive decides whether the upload may begin, and looks whether it has a chance. It touches nothing on the far side: that is
@@ -58,6 +63,9 @@ func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*I
 	in.question.Declared, in.question.ASCII = req.Declared, req.Type == "A"
 	var err error
 	if in.decision, err = g.decideQuestion(in.policy, s, in.question); err != nil {
+		return nil, err
+	}
+	if err := in.checkName(); err != nil {
 		return nil, err
 	}
 	if in.remote, err = g.remote(in.decision.Deliver.Conduit); err != nil {
@@ -177,9 +185,7 @@ func (in *Incoming) Commit(ctx context.Context, e Ending) error {
 	}
 	in.ended = true
 	r := in.recordOf(audit.TransferCommitted, nil)
-	r.Receipt = &audit.Receipt{
-		Bytes: receipt.Bytes, Fsynced: receipt.Fsynced, Atomic: receipt.Atomic, Verified: string(receipt.Verified), Path: receipt.Path,
-	}
+	r.Receipt = receipt.forRecord()
 	return in.g.record(ctx, r)
 }
 
@@ -187,6 +193,7 @@ func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 	if in.upload == nil || in.ended {
 		return Receipt{}, errors.New("commit of a transfer that is not open")
 	}
+	ended := time.Now()
 	if err := interrupted(ctx); err != nil {
 		return Receipt{}, err
 	}
@@ -196,10 +203,21 @@ func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 	if err := in.decideContent(); err != nil {
 		return Receipt{}, err
 	}
-	vigil, stop := in.keepVigil(ctx, e)
+	if err := in.expect(ctx); err != nil {
+		return Receipt{}, err
+	}
+	vigil, stop := in.keepVigil(ctx, e, ended)
 	defer stop()
-	receipt, err := in.upload.Commit(ctx, Terms{Last: vigil.last})
+	terms, inner := Terms{Last: vigil.last, Aside: in.aside()}, ctx
+	if terms.Aside != "" {
+		inner = context.WithoutCancel(ctx) // the last check looks at ctx; what is to be kept must get that far
+	}
+	in.committed = true
+	receipt, err := in.upload.Commit(inner, terms)
 	if err != nil {
+		if receipt.Path != "" {
+			in.setAside(receipt, terms.Aside)
+		}
 		return Receipt{}, told(ctx, err)
 	}
 	if receipt.Bytes != in.size {
@@ -207,6 +225,10 @@ func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 		return Receipt{}, fmt.Errorf("the destination published %d bytes, %d were received", receipt.Bytes, in.size)
 	}
 	return receipt, nil
+}
+
+func (r Receipt) forRecord() *audit.Receipt {
+	return &audit.Receipt{Bytes: r.Bytes, Fsynced: r.Fsynced, Atomic: r.Atomic, Verified: string(r.Verified), Path: r.Path}
 }
 
 // told puts the reason why ctx ended in the place of an error that only says that it did.
@@ -227,12 +249,19 @@ func (in *Incoming) decideContent() error {
 	if err != nil {
 		return err
 	}
-	if d.Deliver != in.decision.Deliver {
+	if !sameWay(d.Deliver, in.decision.Deliver) {
 		return fmt.Errorf("rule %q delivers in another way than rule %q, which was assumed until the size was known: "+
 			"a size must not choose the delivery", d.Rule, in.decision.Rule)
 	}
 	in.decision = d
 	return nil
+}
+
+// sameWay reports whether two deliveries lead to the same place in the same way. What they expect does not matter: it is compared
+// at the end.
+func sameWay(a, b policy.Delivery) bool {
+	a.Expect, a.Incomplete, b.Expect, b.Incomplete = nil, "", nil, ""
+	return a == b
 }
 
 // Abort ends the transfer without publishing anything. After Commit it does nothing.
@@ -241,7 +270,7 @@ func (in *Incoming) Abort(cause error) {
 		return
 	}
 	in.ended = true
-	if in.upload != nil {
+	if in.upload != nil && (in.committed || !in.keepAside(cause)) {
 		in.upload.Abort(cause)
 	}
 	if err := in.g.note(in.recordOf(audit.TransferAborted, cause)); err != nil {
@@ -260,9 +289,10 @@ func (in *Incoming) recordOf(e audit.Event, cause error) audit.Record {
 	}
 	if e == audit.TransferCommitted {
 		r.SHA256 = hex.EncodeToString(in.hash.Sum(nil))
-	}
-	if e == audit.TransferCommitted {
 		r.Evidence = in.argued()
+	}
+	if in.kept != nil {
+		r.To, r.Receipt = in.keptAs, in.kept.forRecord()
 	}
 	if cause != nil {
 		r.Cause = cause.Error()

@@ -40,11 +40,14 @@ const (
 // Requirements lists every Requirement in the order of the documentation.
 func Requirements() []Requirement { return []Requirement{RequireFsync, RequireAtomic} }
 
-// Delivery says how an allowed file travels.
+// Delivery says how an allowed file travels, and what is taken for a whole one.
 type Delivery struct {
 	Conduit       string // the conduit's label
 	Acknowledge   Acknowledge
 	Verify        Verification // empty is VerifySize
 	RequireFsync  bool
 	RequireAtomic bool
+	// Expect, where not nil, is what is known of the files besides, and Incomplete what becomes of one that is not whole.
+	Expect     *Expectation
+	Incomplete Incomplete
 }

@@ -56,8 +56,10 @@ func ruleSpec() blockSpec {
 				meaning: "The operations that the rule is about and allows. Exactly one of allow and deny is required."},
 			{name: "deny", kind: kindOperations, absent: "allow is given", example: `["delete"]`,
 				meaning: "The operations that the rule is about and denies."},
+			{name: "incomplete", kind: kindText, fallback: string(policy.RemoveIncomplete), example: `"keep"`,
+				meaning: "What becomes of an upload under this rule that turns out not to be whole. `\"remove\"`: nothing of it remains. `\"keep\"`: what has come is moved aside, to the file's name with `.partial-` and the number of the transfer behind it. The final name is not touched in either case."},
 		},
-		blocks: []blockSpec{deliverSpec()},
+		blocks: []blockSpec{deliverSpec(), expectSpec()},
 	}
 }
 
@@ -94,6 +96,7 @@ func (d *decoder) rule(block *hcl.Block, known names) policy.Rule {
 		r.Ops = b.operations("deny")
 	}
 	r.Deliver = b.deliver(r.Deny, known.conduits)
+	r.Deliver.Expect, r.Deliver.Incomplete = b.expect(r.Ops), b.incomplete(r.Ops)
 	return r
 }
 

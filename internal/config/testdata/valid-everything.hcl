@@ -97,4 +97,11 @@ rule "records" {
     verify      = "readback"
     require     = ["fsync", "atomic"]
   }
+  incomplete = "keep"
+  expect {
+    min_size  = "1kB"
+    max_size  = "8MiB"
+    companion = "{name}.size"
+    name_size = ".*_(?P<size>[0-9]+)[.]dat"
+  }
 }
