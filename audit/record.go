@@ -19,6 +19,7 @@ const (
 	ConduitUp         Event = "conduit.up"
 	ConduitDown       Event = "conduit.down"
 	SessionOpen       Event = "session.open"
+	SessionTLS        Event = "session.tls" // the control connection is protected; Detail says how
 	SessionClose      Event = "session.close"
 	LoginOK           Event = "login.ok"
 	LoginFailed       Event = "login.failed"

@@ -33,13 +33,16 @@ func (s *session) pass(ctx context.Context, x *exchange) reply {
 	user := s.user
 	s.user = ""
 	d, err := s.front.login.Load().check(ctx, user, x.args, s.who.Peer.Addr())
+	if err == nil { // behind the password, so that the reply tells nobody that it was right
+		err = d.certified(s.certificate())
+	}
 	if err != nil {
 		return s.loginFailed(ctx, user, err)
 	}
 	s.who.Device, s.who.Home = d.Name, d.Home
 	s.log = s.log.With("device", d.Name)
 	r := s.record(audit.LoginOK)
-	r.User = user
+	r.User, r.Detail = user, s.tls.facts()
 	if err := s.front.log.Record(ctx, r); err != nil {
 		s.logout()
 		return reply{code: 421, text: "Service not available.", cause: err, hangup: true}
@@ -55,7 +58,7 @@ func (s *session) loginFailed(ctx context.Context, user string, cause error) rep
 	}
 	s.failures++
 	r := s.record(audit.LoginFailed)
-	r.User, r.Cause = user, cause.Error()
+	r.User, r.Cause, r.Detail = user, cause.Error(), s.tls.facts()
 	if err := s.front.log.Record(ctx, r); err != nil {
 		return reply{code: 421, text: "Service not available.", cause: err, hangup: true}
 	}

@@ -8,6 +8,7 @@ import "context"
 type command struct {
 	run    func(*session, context.Context, *exchange) reply
 	open   bool // may be used before login
+	clear  bool // may be used in clear where the zone requires TLS
 	arg    need
 	secret bool // the argument is never put on record
 	keeps  bool // does not come between REST and the transfer
@@ -31,19 +32,19 @@ func commandTable() map[string]command {
 		"PASS": {run: (*session).pass, open: true, arg: optional, secret: true},
 		"ACCT": {run: (*session).acct, arg: optional, secret: true},
 		"REIN": {run: (*session).rein, open: true},
-		"QUIT": {run: (*session).quit, open: true},
+		"QUIT": {run: (*session).quit, open: true, clear: true},
 		"CWD":  {run: (*session).cwd_, arg: required},
 		"CDUP": {run: (*session).cdup},
 		"SMNT": {run: absent, arg: optional},
 		// Security (RFC 2228, RFC 4217)
-		"AUTH": {run: absent, open: true, arg: optional, secret: true},
-		"ADAT": {run: absent, open: true, arg: optional, secret: true},
-		"PBSZ": {run: absent, open: true, arg: optional},
-		"PROT": {run: absent, open: true, arg: optional},
-		"CCC":  {run: absent, open: true},
-		"MIC":  {run: absent, open: true, arg: optional, secret: true},
-		"CONF": {run: absent, open: true, arg: optional, secret: true},
-		"ENC":  {run: absent, open: true, arg: optional, secret: true},
+		"AUTH": {run: (*session).auth, open: true, clear: true, arg: optional, secret: true},
+		"ADAT": {run: absent, open: true, clear: true, arg: optional, secret: true},
+		"PBSZ": {run: (*session).pbsz, open: true, clear: true, arg: optional},
+		"PROT": {run: (*session).prot, open: true, clear: true, arg: optional},
+		"CCC":  {run: (*session).ccc, open: true, clear: true},
+		"MIC":  {run: absent, open: true, clear: true, arg: optional, secret: true},
+		"CONF": {run: absent, open: true, clear: true, arg: optional, secret: true},
+		"ENC":  {run: absent, open: true, clear: true, arg: optional, secret: true},
 		// Transfer parameters (PORT and PASV also in RFC 2428's extended forms)
 		"PORT": {run: (*session).port, arg: required, keeps: true},
 		"PASV": {run: (*session).pasv, keeps: true},
@@ -69,12 +70,12 @@ func commandTable() map[string]command {
 		"LIST": {run: (*session).list, arg: optional, data: true},
 		"NLST": {run: (*session).nlst, arg: optional, data: true},
 		"SITE": {run: (*session).site, arg: required},
-		"SYST": {run: (*session).syst, open: true},
+		"SYST": {run: (*session).syst, open: true, clear: true},
 		"STAT": {run: (*session).stat, open: true, arg: optional},
-		"HELP": {run: (*session).help, open: true, arg: optional},
-		"NOOP": {run: (*session).noop, open: true, keeps: true},
+		"HELP": {run: (*session).help, open: true, clear: true, arg: optional},
+		"NOOP": {run: (*session).noop, open: true, clear: true, keeps: true},
 		// Extensions (RFC 2389, RFC 3659, draft-somers-ftp-mfxx-04)
-		"FEAT": {run: (*session).feat, open: true},
+		"FEAT": {run: (*session).feat, open: true, clear: true},
 		"OPTS": {run: (*session).opts, open: true, arg: required},
 		"SIZE": {run: (*session).size, arg: required, keeps: true},
 		"MDTM": {run: (*session).mdtm, arg: required, keeps: true},

@@ -20,7 +20,7 @@ import (
 // endpoint is where the next data connection will come from or go to.
 type endpoint interface {
 	// open makes the one data connection. It ends when ctx does.
-	open(ctx context.Context) (net.Conn, error)
+	open(ctx context.Context) (*dataConn, error)
 	// Close gives up what open has not used. It may be called more than once.
 	Close() error
 }
@@ -38,7 +38,7 @@ type passive struct {
 
 // open accepts the device's connection. A connection from another address is closed and the wait goes on: a stranger can neither
 // steal the transfer nor end it (RFC 2577, 4).
-func (p *passive) open(ctx context.Context) (net.Conn, error) {
+func (p *passive) open(ctx context.Context) (*dataConn, error) {
 	defer context.AfterFunc(ctx, func() { _ = p.listener.SetDeadline(time.Unix(1, 0)) })()
 	if err := p.listener.SetDeadline(time.Now().Add(p.timeout)); err != nil {
 		return nil, fmt.Errorf("wait for the data connection: %w", err)
@@ -87,7 +87,7 @@ type active struct {
 
 // open connects. RFC 959, 3.2 has active data connections come from the port below the control port; where that one cannot be
 // had (it takes a privilege, and each device port can be reached from it only once at a time) another is used.
-func (a *active) open(ctx context.Context) (net.Conn, error) {
+func (a *active) open(ctx context.Context) (*dataConn, error) {
 	ctx2, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(a.from), Control: reuseAddress}
@@ -123,6 +123,7 @@ func (e *dataError) Evidence() gateway.Evidence { return gateway.Fin }
 // *net.TCPConn's copying methods, so that the library's io.Copy must ask the file.
 type dataConn struct {
 	conn     *net.TCPConn
+	stream   net.Conn // what the bytes go through: conn, or TLS over it
 	stall    time.Duration
 	deadline time.Time // the one that is set
 	ended    atomic.Bool
@@ -131,7 +132,7 @@ type dataConn struct {
 
 // newDataConn ties a connection to ctx: when that ends the connection is reset.
 func newDataConn(ctx context.Context, conn *net.TCPConn, stall time.Duration) *dataConn {
-	d := &dataConn{conn: conn, stall: stall}
+	d := &dataConn{conn: conn, stream: conn, stall: stall}
 	d.stop = context.AfterFunc(ctx, d.reset)
 	return d
 }
@@ -158,7 +159,7 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	if err := d.extend(); err != nil {
 		return 0, d.explain(err)
 	}
-	n, err := d.conn.Read(p)
+	n, err := d.stream.Read(p)
 	return n, d.explain(err)
 }
 
@@ -170,7 +171,7 @@ func (d *dataConn) Write(p []byte) (int, error) {
 		if err := d.extend(); err != nil {
 			return written, d.explain(err)
 		}
-		n, err := d.conn.Write(p[written:min(written+piece, len(p))])
+		n, err := d.stream.Write(p[written:min(written+piece, len(p))])
 		written += n
 		if err != nil || written == len(p) {
 			return written, d.explain(err)
@@ -191,13 +192,13 @@ func (d *dataConn) explain(err error) error {
 	}
 }
 
-// Close ends the connection in order.
+// Close ends the connection in order; TLS says so with a close_notify first.
 func (d *dataConn) Close() error {
 	d.stop()
 	if !d.ended.CompareAndSwap(false, true) {
 		return nil
 	}
-	return d.conn.Close()
+	return d.stream.Close()
 }
 
 func (d *dataConn) LocalAddr() net.Addr                { return d.conn.LocalAddr() }

@@ -24,7 +24,8 @@ type dtp struct {
 	control net.Conn // for its addresses only
 	endp    endpoint
 	file    ftpserver.FileTransfer
-	begun   func() error // called when the data connection is open, before the first byte
+	begun   func() error                           // called when the data connection is open, before the first byte
+	protect func(context.Context, *dataConn) error // called behind begun, or nil for a data connection in clear
 	logger  *slog.Logger
 }
 
@@ -35,6 +36,9 @@ const (
 	fromDevice direction = iota // STOR
 	toDevice                    // RETR
 )
+
+// errDataSecurity says that TLS on the data connection was refused by one side, so that trying again cannot help.
+var errDataSecurity = errors.New("TLS on the data connection was refused")
 
 // errNoDataConnection says that the device's data connection did not come about.
 var errNoDataConnection = errors.New("the data connection could not be opened")
@@ -175,6 +179,14 @@ func (l *endpointListener) Accept() (net.Conn, error) {
 	if err := d.dtp.begun(); err != nil {
 		d.opened = fmt.Errorf("announce the data connection: %w", err)
 		return nil, errors.Join(d.opened, conn.Close())
+	}
+	// Clients begin the handshake when they have seen the 150.
+	if d.dtp.protect != nil {
+		if err := d.dtp.protect(d.ctx, conn); err != nil {
+			conn.reset()
+			d.opened = fmt.Errorf("%w: %w", errNoDataConnection, err)
+			return nil, d.opened
+		}
 	}
 	return conn, nil
 }

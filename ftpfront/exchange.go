@@ -52,8 +52,11 @@ func (x *exchange) finish(r reply) error {
 	if err := x.session.write(r); err != nil {
 		return err
 	}
-	if r.hangup {
+	switch {
+	case r.hangup:
 		return errHungUp
+	case r.then != nil:
+		return r.then()
 	}
 	return nil
 }

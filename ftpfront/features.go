@@ -23,9 +23,16 @@ func (s *session) lang(_ context.Context, x *exchange) reply {
 
 // feat lists what goes beyond RFC 959 (RFC 2389, 3).
 func (s *session) feat(context.Context, *exchange) reply {
-	return reply{code: 211, text: "End", lines: []string{
+	lines := []string{
 		"Features:", "EPRT", "EPSV", "MDTM", "MFMT", s.mlstFeature(), "REST STREAM", "SIZE", "TVFS", "UTF8",
-	}}
+	}
+	if z := s.zone.TLS; z != nil { // RFC 4217, 6
+		if !z.Implicit {
+			lines = append(lines, "AUTH TLS")
+		}
+		lines = append(lines, "PBSZ", "PROT")
+	}
+	return reply{code: 211, text: "End", lines: lines}
 }
 
 // mlstFeature names the facts, with a star on those that are shown (RFC 3659, 7.8).

@@ -34,6 +34,7 @@ type Zone struct {
 	// measured: 20 ms, or two round trips of the control connection where that is more.
 	Settle   time.Duration
 	Greeting string
+	TLS      *TLS // nil: the zone speaks no TLS
 }
 
 // Options is what a Front is made of.

@@ -4,11 +4,13 @@ package ftpfront
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/ftpgw/ftpgw/internal/credential"
 )
@@ -20,6 +22,9 @@ type Device struct {
 	PasswordHash string // bcrypt
 	From         []netip.Prefix
 	Home         string // below the conduit's root
+	// CertificateNames, where there are any, are the names of which one must stand in the client certificate that the device shows:
+	// the subject's common name, or a DNS name of the certificate.
+	CertificateNames []string
 }
 
 // errLogin is every reason why a login is refused; the device learns only that it is.
@@ -75,4 +80,21 @@ func (l *login) find(user string, peer netip.Addr) (Device, error) {
 		}
 	}
 	return Device{}, fmt.Errorf("%w: user not allowed from %s", errLogin, peer)
+}
+
+// certified decides on the client certificate behind a login whose password was right; cert is verified, or nil.
+func (d Device) certified(cert *x509.Certificate) error {
+	switch {
+	case len(d.CertificateNames) == 0:
+		return nil
+	case cert == nil:
+		return fmt.Errorf("%w: no client certificate", errLogin)
+	}
+	names := append([]string{cert.Subject.CommonName}, cert.DNSNames...)
+	for _, name := range names {
+		if slices.ContainsFunc(d.CertificateNames, func(n string) bool { return strings.EqualFold(n, name) }) {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: the client certificate is for %s", errLogin, strings.Join(names, ", "))
 }

@@ -20,7 +20,8 @@ type reply struct {
 	text   string   // the last line
 	lines  []string // the lines before it, where the reply has several
 	cause  error
-	hangup bool // the control connection is closed behind it
+	hangup bool         // the control connection is closed behind it
+	then   func() error // done when the reply is out; an error ends the session
 }
 
 func answer(code int, text string) reply { return reply{code: code, text: text} }
@@ -75,6 +76,8 @@ func failure(st stage, err error) reply {
 		return answer(426, "Transfer aborted.").because(err)
 	case errors.Is(err, errShutdown), errors.Is(err, context.Canceled):
 		return reply{code: 421, text: "Service is shutting down.", cause: err, hangup: true}
+	case errors.Is(err, errDataSecurity): // before errNoDataConnection, which it also is; RFC 4217 has this code for it
+		return answer(522, "TLS negotiation of the data connection failed.").because(err)
 	case errors.Is(err, errNoDataConnection), errors.Is(err, errNoPort):
 		return answer(425, "Cannot open data connection.").because(err)
 	case isDataTrouble(err):

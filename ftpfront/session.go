@@ -28,6 +28,7 @@ type session struct {
 	who   gateway.Session // Device and Home are empty until login
 	local netip.Addr      // our end of the control connection
 
+	tls     *protection // nil while the control connection is in clear
 	lines   *lineReader
 	pending chan lineResult // a read that is under way in a goroutine of its own, or nil
 	queue   []string        // lines that arrived during a transfer
@@ -80,6 +81,11 @@ func (s *session) serve(ctx context.Context) (cause error) {
 	if err := s.front.log.Note(s.record(audit.SessionOpen)); err != nil {
 		return errors.Join(err, s.write(reply{code: 421, text: "Service not available."}))
 	}
+	if s.zone.TLS != nil && s.zone.TLS.Implicit {
+		if err := s.protect(ctx, "implicit", true, 0); err != nil {
+			return err
+		}
+	}
 	if err := s.write(answer(220, s.zone.Greeting)); err != nil {
 		return err
 	}
@@ -123,10 +129,16 @@ func (s *session) execute(ctx context.Context, x *exchange) error {
 	switch {
 	case !known:
 		return x.finish(answer(500, "Unknown command."))
+	case !cmd.clear && s.mustProtect():
+		return x.finish(answer(530, "Please begin TLS with AUTH first."))
 	case !cmd.open && s.who.Device == "":
 		return x.finish(answer(530, "Please log in with USER and PASS."))
 	case cmd.arg == required && x.args == "":
 		return x.finish(answer(501, "Argument missing."))
+	case cmd.data && s.mustProtectData():
+		s.takeParameters()
+		s.closeEndpoint()
+		return x.finish(answer(521, "Data connections must be protected, use PROT P."))
 	case cmd.data && s.endpoint == nil: // there is no default data port: nobody uses it, and it would be one to attack
 		s.takeParameters()
 		return x.finish(answer(425, "Use PASV or PORT first."))

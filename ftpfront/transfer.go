@@ -71,7 +71,7 @@ func (s *session) transfer(ctx context.Context, x *exchange, way direction, f fi
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	defer t.cancel(nil)
 	f.bind(t)
-	d := &dtp{control: s.conn, endp: s.endpoint, file: f, logger: s.log, begun: func() error {
+	d := &dtp{control: s.conn, endp: s.endpoint, file: f, logger: s.log, protect: s.protectData(), begun: func() error {
 		t.open.Store(true)
 		return x.announce(answer(150, announcement))
 	}}
