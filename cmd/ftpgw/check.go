@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ftpgw/ftpgw/ftpfront"
 	"github.com/ftpgw/ftpgw/internal/config"
 	"github.com/ftpgw/ftpgw/sftpback"
 )
@@ -49,16 +50,25 @@ func addConfigFlag(cmd *cobra.Command, path *string) {
 	cmd.Flags().StringVar(path, "config", "", "the configuration: a file, or a directory of *.hcl files (required)")
 }
 
+// checks are those of the packages that will use what they check.
+func checks(env environment) config.Checks {
+	return config.Checks{
+		Identity:   sftpback.CheckIdentity,
+		HostKey:    sftpback.CheckHostKey,
+		KnownHosts: sftpback.CheckKnownHosts,
+		Certificate: func(certificate, privateKey string) error {
+			return ftpfront.CheckCertificate(certificate, privateKey, env.now())
+		},
+		ClientCA: ftpfront.CheckClientCA,
+	}
+}
+
 // loadConfig reads the configuration. Every diagnostic is written to stderr, and the error sums them up in a line.
 func loadConfig(env environment, path string) (*config.Config, error) {
 	if path == "" {
 		return nil, withHint(errors.New("--config is required"), "name a configuration: --config /etc/ftpgw or --config substation.hcl")
 	}
-	cfg, err := config.Load(path, config.Checks{
-		Identity:   sftpback.CheckIdentity,
-		HostKey:    sftpback.CheckHostKey,
-		KnownHosts: sftpback.CheckKnownHosts,
-	})
+	cfg, err := config.Load(path, checks(env))
 	if de := (*config.DiagnosticsError)(nil); errors.As(err, &de) {
 		if werr := de.WriteText(env.stderr, env.width, env.color()); werr != nil {
 			return nil, errors.Join(err, werr)

@@ -157,8 +157,12 @@ func (a *appliance) assemble() error {
 	a.gateway = gateway.New(gateway.Options{
 		Policy: a.cfg.Policy, Remotes: remotes, Log: a.recorder, Logger: a.logger, Now: time.Now,
 	})
+	zones, err := frontZones(a.cfg.Zones)
+	if err != nil {
+		return err
+	}
 	a.front = ftpfront.New(ftpfront.Options{
-		Zones: frontZones(a.cfg.Zones), Devices: frontDevices(a.cfg.Devices),
+		Zones: zones, Devices: frontDevices(a.cfg.Devices),
 		Gateway: a.gateway, Log: a.recorder, Logger: a.logger, Now: time.Now,
 	})
 	return nil
@@ -168,23 +172,42 @@ func auditOptions(c config.Audit) audit.Options {
 	return audit.Options{Key: c.SigningKey, CheckpointInterval: c.CheckpointInterval}
 }
 
-func frontZones(zones []config.Zone) []ftpfront.Zone {
+func frontZones(zones []config.Zone) ([]ftpfront.Zone, error) {
 	var out []ftpfront.Zone
 	for _, z := range zones {
+		t, err := frontTLS(z.TLS)
+		if err != nil {
+			return nil, fmt.Errorf("zone %q: %w", z.Name, err)
+		}
 		out = append(out, ftpfront.Zone{
 			Name: z.Name, Listen: z.Listen, PassiveAddress: z.PassiveAddress,
 			PassivePorts: ftpfront.PortRange{First: z.PassivePorts.First, Last: z.PassivePorts.Last},
 			IdleTimeout:  z.IdleTimeout, LoginTimeout: z.LoginTimeout, DataTimeout: z.DataTimeout, StallTimeout: z.StallTimeout,
-			Settle: z.Settle, Greeting: z.Greeting,
+			Settle: z.Settle, Greeting: z.Greeting, TLS: t,
 		})
 	}
-	return out
+	return out, nil
+}
+
+// frontTLS reads the certificates of a zone.
+func frontTLS(z config.ZoneTLS) (*ftpfront.TLS, error) {
+	if !z.On {
+		return nil, nil
+	}
+	c, err := ftpfront.LoadTLS(z.Certificate, z.PrivateKey, z.ClientCA, z.MinVersion)
+	if err != nil {
+		return nil, err
+	}
+	return &ftpfront.TLS{
+		Config: c, Implicit: z.Implicit, Required: z.Required, DataRequired: z.DataRequired, ReuseRequired: z.ReuseRequired,
+	}, nil
 }
 
 func frontDevices(devices []config.Device) []ftpfront.Device {
 	var out []ftpfront.Device
 	for _, d := range devices {
-		out = append(out, ftpfront.Device{Name: d.Name, User: d.User, PasswordHash: d.PasswordHash, From: d.From, Home: d.Home})
+		out = append(out, ftpfront.Device{Name: d.Name, User: d.User, PasswordHash: d.PasswordHash, From: d.From, Home: d.Home,
+			CertificateNames: d.CertificateNames})
 	}
 	return out
 }

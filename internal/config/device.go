@@ -4,6 +4,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -17,6 +18,8 @@ type Device struct {
 	From         []netip.Prefix // source addresses; empty means any
 	Home         string         // absolute and clean, below the conduit's root
 	Labels       map[string]string
+	// CertificateNames, where there are any: one of them must stand in the client certificate that the device shows.
+	CertificateNames []string
 }
 
 func deviceSpec() blockSpec {
@@ -34,6 +37,8 @@ func deviceSpec() blockSpec {
 				meaning: "The device's directory below the conduit's root. The device sees it as / and cannot leave it."},
 			{name: "labels", kind: kindLabels, absent: "no labels", example: `{ vendor = "SEL", bay = "7" }`,
 				meaning: "What conditions of rules can ask about the device, as device.labels.vendor."},
+			{name: "certificate_names", kind: kindNames, absent: "no certificate is needed", example: `["relay-12.station.example"]`,
+				meaning: "The device must show a client certificate, issued by one of its zone's client_ca, that has one of these names: as the subject's common name, or as a DNS name. The password is needed all the same."},
 		},
 	}
 }
@@ -63,7 +68,26 @@ func (d *decoder) device(block *hcl.Block) deviceEntry {
 		e.Home = b.remotePath("home")
 	}
 	e.Labels = b.textMap("labels")
+	for _, text := range b.list("certificate_names") {
+		if err := checkLine(text.text); err != nil {
+			b.invalid("certificate_names", text, err)
+		}
+		e.CertificateNames = append(e.CertificateNames, text.text)
+	}
 	return e
+}
+
+// compareCertificates finds devices whose certificate no zone would ask for, so that they could never log in.
+func (d *decoder) compareCertificates(devices []deviceEntry, zones []Zone) {
+	if slices.ContainsFunc(zones, func(z Zone) bool { return z.TLS.ClientCA != "" }) || d.broken || d.unsure["zone"] {
+		return
+	}
+	for _, e := range devices {
+		if len(e.CertificateNames) > 0 {
+			d.fail(e.block.valueRange("certificate_names"), "No zone asks for certificates",
+				"Device %q could never log in: no zone has a client_ca that says whose certificates count.", e.Name)
+		}
+	}
 }
 
 // compareDevices finds devices that a login could not tell apart: the same user from the same address.

@@ -163,6 +163,7 @@ func (d *decoder) devices(c *Config, blocks hcl.Blocks) {
 		c.Devices = append(c.Devices, e.Device)
 	}
 	d.compareDevices(entries)
+	d.compareCertificates(entries, c.Zones)
 }
 
 // names collects the labels that rules can refer to.

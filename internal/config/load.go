@@ -24,15 +24,17 @@ const maxFile = 4 << 20
 
 // Checks are what the configuration needs to know about keys. All of them must be set. Their errors are shown as they are.
 type Checks struct {
-	Identity   func(file string) error          // can the private key be used?
-	HostKey    func(line string) error          // is it a public key that can be pinned?
-	KnownHosts func(file, address string) error // does the file know a key of the server at host:port?
+	Identity    func(file string) error                    // can the private key be used?
+	HostKey     func(line string) error                    // is it a public key that can be pinned?
+	KnownHosts  func(file, address string) error           // does the file know a key of the server at host:port?
+	Certificate func(certificate, privateKey string) error // can a zone show the certificate, now?
+	ClientCA    func(file string) error                    // are there authorities in the file?
 }
 
 // Load reads a file, or all *.hcl files of a directory in the order of their names as one configuration. Where it is wrong, the
 // error is a *DiagnosticsError that knows everything that is wrong with it.
 func Load(path string, checks Checks) (*Config, error) {
-	if checks.Identity == nil || checks.HostKey == nil || checks.KnownHosts == nil {
+	if checks.Identity == nil || checks.HostKey == nil || checks.KnownHosts == nil || checks.Certificate == nil || checks.ClientCA == nil {
 		return nil, errors.New("load the configuration: a check is missing")
 	}
 	dir, sources, err := read(path)

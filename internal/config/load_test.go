@@ -45,6 +45,10 @@ func fakeChecks() Checks {
 			}
 			return complaint(file)
 		},
+		Certificate: func(certificate, privateKey string) error {
+			return errors.Join(complaint(certificate), complaint(privateKey))
+		},
+		ClientCA: complaint,
 	}
 }
 
@@ -65,6 +69,11 @@ func stage(t *testing.T, scenario string) (dir, file string) {
 		"id_garbage":            {"bad: this is not a private key", 0o600},
 		"id_passphrase":         {"bad: the private key is protected by a passphrase", 0o600},
 		"known_hosts":           {"entries", 0o644},
+		"gateway.pem":           {"certificate", 0o644},
+		"gateway.key":           {"key", 0o600},
+		"expired.pem":           {"bad: the certificate expired on a day in the past", 0o644},
+		"devices-ca.pem":        {"authorities", 0o644},
+		"no-ca.pem":             {"bad: the file holds no certificate in PEM form", 0o644},
 		filepath.Base(scenario): {string(text), 0o644},
 	} {
 		file := filepath.Join(dir, name)

@@ -85,6 +85,7 @@ func valueKinds() []valueKind {
 		{kindPortRange, "the first and the last port, 1 to 65535", `"50000-50099"`},
 		{kindPrefixes, "address ranges without host bits; a single address is /32 or /128", `["10.7.0.0/24"]`},
 		{kindPatterns, "one of them must match; see below", `["relay-*"]`},
+		{kindNames, "names as they stand in certificates", `["relay-12.station.example"]`},
 		{kindOperations, "see below", `["upload", "list"]`},
 		{kindRequirements, "see the attribute", `["fsync", "atomic"]`},
 		{kindFlag, "without quotes", "true"},

@@ -28,6 +28,7 @@ const (
 	kindInstant      kind = "moment"
 	kindLabels       kind = "labels"
 	kindCondition    kind = "condition"
+	kindNames        kind = "list of names"
 )
 
 // attribute describes one attribute of a block. Schema, default value and reference are all made from it.

@@ -23,13 +23,14 @@ type Zone struct {
 	// Settle is how long after the end of an upload's data the control connection must still stand; 0 is for a measured time.
 	Settle   time.Duration
 	Greeting string // text of the 220 reply
+	TLS      ZoneTLS
 }
 
 func zoneSpec() blockSpec {
 	return blockSpec{
 		name: "zone", label: "name of the zone", count: "one or more",
 		meaning: "A network side where devices speak FTP, and the listener that waits for them there.",
-		attributes: []attribute{
+		attributes: append([]attribute{
 			{name: "listen", kind: kindAddressPort, required: true, example: `"10.7.0.1:21"`,
 				meaning: "Where the gateway listens for control connections: an IP address of this machine and a port. Names are not accepted. Port 0 lets the kernel choose."},
 			{name: "passive_ports", kind: kindPortRange, required: true, example: `"50000-50099"`,
@@ -48,7 +49,7 @@ func zoneSpec() blockSpec {
 				meaning: "An upload is published only if the control connection still stands this long after the end of the data, since a device whose program dies closes both. `\"auto\"`: 20 ms, or two round trips of the control connection where that is more. The time passes while the file is flushed; it is not waited for where ALLO announced the size that has come. See [completeness](completeness.md)."},
 			{name: "greeting", kind: kindText, fallback: "FTP service ready.", example: `"Station 12 file gateway"`,
 				meaning: "The text that a device is greeted with (the 220 reply). One line."},
-		},
+		}, tlsAttributes()...),
 	}
 }
 
@@ -87,6 +88,7 @@ func (d *decoder) zone(block *hcl.Block) zoneEntry {
 	z.StallTimeout = b.duration("stall_timeout")
 	z.Settle = b.settle("settle")
 	z.Greeting = b.line("greeting")
+	z.TLS = b.tls()
 	return z
 }
 

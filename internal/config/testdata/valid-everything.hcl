@@ -14,6 +14,14 @@ zone "bay-7" {
   stall_timeout   = "2m"
   settle          = "100ms"
   greeting        = "Station 12"
+  tls             = "required"
+  tls_mode        = "implicit"
+  certificate     = "gateway.pem"
+  private_key     = "gateway.key"
+  client_ca       = "devices-ca.pem"
+  tls_min_version = "1.3"
+  data_tls        = "required"
+  session_reuse   = "required"
 }
 
 zone "bay-8" {
@@ -54,6 +62,7 @@ device "relay-12" {
   from          = ["10.7.0.12/32", "2001:db8:7::/64"]
   home          = "/bay-7//relay-12/"
   labels        = { vendor = "SEL", bay = 7 }
+  certificate_names = ["relay-12.station.example"]
 }
 
 device "relay-13" { # the same user at another address
