@@ -117,7 +117,12 @@ func (e *dataError) Error() string { return "data connection: " + e.cause.Error(
 func (e *dataError) Unwrap() error { return e.cause }
 
 // Evidence is that of an orderly end.
-func (e *dataError) Evidence() gateway.Evidence { return gateway.Fin }
+func (e *dataError) Evidence() gateway.Evidence {
+	if errors.Is(e.cause, errTruncated) {
+		return gateway.CloseNotify
+	}
+	return gateway.Fin
+}
 
 // dataConn is an open data connection. It times out by progress, not by total time: a slow device may take hours. It has none of
 // *net.TCPConn's copying methods, so that the library's io.Copy must ask the file.

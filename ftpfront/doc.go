@@ -10,6 +10,9 @@
 // connections it copies from and to are made by dataconn.go, so that every one is opened late, bound to the zone, checked against
 // the device's address, freed early and can be interrupted at any moment.
 //
+// Both speak TLS where the zone does (RFC 4217): security.go answers the commands that begin it and wraps the control connection,
+// datatls.go wraps data connections, tls.go holds what a zone's TLS is made of.
+//
 // The package promises devices the right code, fast: 4yz when trying again can help, 5yz when it cannot, and no word about
 // what is behind the gateway. It knows nothing of SFTP: what a command needs is asked of package gateway.
 package ftpfront

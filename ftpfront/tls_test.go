@@ -18,6 +18,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -230,6 +231,11 @@ func checkTLSRecords(t *testing.T, f *fixture, version string) {
 			t.Errorf("%s: %+v", e, records)
 		}
 	}
+	for _, r := range f.log.of(audit.TransferCommitted) {
+		if r.Op == "upload" && !slices.Contains(r.Evidence, "close-notify") {
+			t.Errorf("the evidence of an upload is %q", r.Evidence)
+		}
+	}
 	if d := f.log.of(audit.SessionTLS)[0].Detail; d["cipher"] == "" || d["by"] == "" {
 		t.Errorf("details are missing: %v", d)
 	}
@@ -276,7 +282,7 @@ func TestTLSUploadWithoutCloseNotify(t *testing.T) {
 				t.Error("half a file was published")
 			}
 			records := f.log.of(audit.TransferAborted)
-			if len(records) != 1 || !strings.Contains(records[0].Cause, errTruncated.Error()) {
+			if len(records) != 1 || !strings.Contains(records[0].Cause, errTruncated.Error()) || records[0].FailedEvidence != "close-notify" {
 				t.Errorf("the record is %+v", records)
 			}
 			c.storeTLS("STOR /whole", []byte("x"), config)
@@ -564,6 +570,27 @@ func TestCheckCertificate(t *testing.T) {
 		err := CheckClientCA(a.file(file))
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", file, err, want)
+		}
+	}
+}
+
+// A browser that somebody sent here names another protocol than FTP, and gets no further than that.
+func TestApplicationProtocols(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	f := startTLS(t, a, func(z *TLS) { z.Implicit = true })
+	for protocol, want := range map[string]bool{"": true, "ftp": true, "http/1.1": false, "ftp-data": false} {
+		config := a.device(tls.VersionTLS13)
+		if protocol != "" {
+			config.NextProtos = []string{protocol}
+		}
+		conn, err := net.Dial("tcp", f.front.Addresses()[0].String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if err := tls.Client(conn, config).HandshakeContext(t.Context()); (err == nil) != want {
+			t.Errorf("%q: %v, want success %v", protocol, err, want)
 		}
 	}
 }

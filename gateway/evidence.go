@@ -24,6 +24,9 @@ const (
 	// ControlAlive: the control connection still stood when the settle time had passed after the end of the data. The kernel of a
 	// process that dies closes both.
 	ControlAlive Evidence = "control-alive"
+	// CloseNotify: TLS on the data connection was ended by the device's close_notify, which nobody on the way can forge and no kernel
+	// sends for a process that died.
+	CloseNotify Evidence = "close-notify"
 	// Quit: the device took its leave before, so that the end of the control connection says nothing.
 	Quit Evidence = "quit"
 	// NoAbort: the device did not send ABOR.
@@ -57,6 +60,8 @@ func failedEvidence(err error) Evidence {
 
 // Ending is what the near side knows of how an upload ended.
 type Ending struct {
+	// Notified says that the data ended with the close_notify of TLS.
+	Notified bool
 	// Settle is how long after the end of the data the device must still be there. It is not waited for where other evidence
 	// proves the file whole.
 	Settle time.Duration
@@ -123,8 +128,11 @@ func (v *vigil) last() error {
 }
 
 // weigh looks at what can be known from the bytes alone.
-func (in *Incoming) weigh() error {
+func (in *Incoming) weigh(e Ending) error {
 	in.evidence = append(in.evidence, string(Fin))
+	if e.Notified {
+		in.evidence = append(in.evidence, string(CloseNotify))
+	}
 	if d := in.request.Declared; d != policy.SizeUnknown {
 		if in.size-in.keep != d {
 			return &IncompleteError{Got: in.size - in.keep, Want: d}

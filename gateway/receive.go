@@ -197,7 +197,7 @@ func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 	if err := interrupted(ctx); err != nil {
 		return Receipt{}, err
 	}
-	if err := in.weigh(); err != nil {
+	if err := in.weigh(e); err != nil {
 		return Receipt{}, err
 	}
 	if err := in.decideContent(); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,9 +26,12 @@ import (
 )
 
 // device is an identity that the fixture configures. The password is made up so that it cannot occur by chance anywhere.
-type device struct{ name, password string }
+type device struct {
+	name, password string
+	more           string // further attributes
+}
 
-func newDevice(name string) device { return device{name, "pw-" + name + "-Zx9q"} }
+func newDevice(name string) device { return device{name: name, password: "pw-" + name + "-Zx9q"} }
 
 // setup is the configuration of a gateway under test. The zero setup has one device "relay" that may do everything in its home.
 type setup struct {
@@ -36,6 +40,7 @@ type setup struct {
 	grace   string // shutdown_grace; empty for the default
 	conduit string // further attributes of the conduit
 	zone    string // further attributes of the zone
+	host    string // the address to listen at; empty for 127.0.0.1
 	server  *sshdtest.Server
 }
 
@@ -77,7 +82,10 @@ func startGateway(t testing.TB, s setup) *gw {
 	g := &gw{t: t, dir: t.TempDir(), server: s.server, devices: s.devices, exited: make(chan struct{})}
 	g.auditDir = filepath.Join(g.dir, "audit")
 	ports := portBlock(t)
-	g.addr = fmt.Sprintf("127.0.0.1:%d", ports)
+	if s.host == "" {
+		s.host = "127.0.0.1"
+	}
+	g.addr = net.JoinHostPort(s.host, strconv.Itoa(ports))
 	g.passive = [2]int{ports + 1, ports + blockSize - 1}
 	config := filepath.Join(g.dir, "ftpgw.hcl")
 	if err := os.WriteFile(config, []byte(g.config(s)), 0o600); err != nil {
@@ -104,7 +112,7 @@ func (g *gw) config(s setup) string {
 		if err != nil {
 			g.t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "device %q {\n  password_hash = %q\n  from = [\"127.0.0.0/8\"]\n  home = \"/%s\"\n}\n", d.name, hash, d.name)
+		fmt.Fprintf(&b, "device %q {\n  password_hash = %q\n  from = [\"127.0.0.0/8\", \"::1/128\"]\n  home = \"/%s\"\n  %s\n}\n", d.name, hash, d.name, d.more)
 	}
 	if s.rules == "" {
 		s.rules = allowAll

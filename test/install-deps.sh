@@ -17,6 +17,7 @@ wanted=(
   "inetutils-ftp inetutils-ftp"
   "ncftpput ncftp"
   "wget wget"
+  "openssl openssl"
   "busybox busybox"
   "python3 python3"
 )
