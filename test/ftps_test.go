@@ -87,10 +87,6 @@ type ftpsClient struct {
 	download bool
 }
 
-func curlTLS(flags ...string) func(pki, errand) []script {
-	return curlURL("ftp", append(flags, "--ssl-reqd")...)
-}
-
 func curlURL(scheme string, flags ...string) func(pki, errand) []script {
 	return func(p pki, e errand) []script {
 		args := append([]string{"curl", "--silent", "--show-error", "--cacert", p.ca, "--user", e.user + ":" + e.password}, flags...)
