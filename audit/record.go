@@ -82,7 +82,8 @@ type TransferFields struct {
 	Reason      string   `json:"reason,omitempty"`
 	Conduit     string   `json:"conduit,omitempty"`
 	Acknowledge string   `json:"acknowledge,omitempty"`
-	Type        string   `json:"type,omitempty"` // the representation type that the device asked for: "A" or "I"
+	Type        string   `json:"type,omitempty"`      // the representation type that the device asked for: "A" or "I"
+	Protected   bool     `json:"protected,omitempty"` // the data connection between device and gateway is under TLS
 	Receipt     *Receipt `json:"receipt,omitempty"`
 	// Evidence is what an upload was taken for whole by, in the words of gateway.Evidence; FailedEvidence is what spoke against
 	// one that was aborted.

@@ -5,6 +5,7 @@ package ftpfront
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -68,6 +69,7 @@ type zone struct {
 	Zone
 	listener net.Listener
 	ports    *ports
+	tls      atomic.Pointer[tls.Config] // nil where the zone speaks no TLS
 }
 
 // dataPort is the source port of active data connections: the one below the control port where that is the standard one (RFC 959,
@@ -87,9 +89,23 @@ func New(o Options) *Front {
 	}
 	f.SetDevices(o.Devices)
 	for _, z := range o.Zones {
-		f.zones = append(f.zones, &zone{Zone: z, ports: newPorts(z.PassivePorts)})
+		at := &zone{Zone: z, ports: newPorts(z.PassivePorts)}
+		if z.TLS != nil {
+			at.tls.Store(z.TLS.Config)
+		}
+		f.zones = append(f.zones, at)
 	}
 	return f
+}
+
+// SetTLS gives a zone that speaks TLS other certificates or authorities, made by LoadTLS. Sessions that have begun TLS go on with
+// the old ones.
+func (f *Front) SetTLS(zone string, c *tls.Config) {
+	for _, z := range f.zones {
+		if z.Name == zone && z.TLS != nil {
+			z.tls.Store(c)
+		}
+	}
 }
 
 // SetDevices replaces those who may log in. Sessions that are logged in stay so.

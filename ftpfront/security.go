@@ -85,11 +85,12 @@ func (s *session) discardInput() (n int, err error) {
 // protect carries out the handshake on the control connection and puts its outcome on record. The device has as long for it as
 // for a line before login. An error ends the session: what is on the connection then is neither TLS nor FTP.
 func (s *session) protect(ctx context.Context, how string, private bool, discarded int) error {
-	control, data := s.zone.TLS.configurations()
+	control, data := configurations(s.zone.tls.Load())
 	ctx, cancel := context.WithTimeout(ctx, s.zone.LoginTimeout)
 	defer cancel()
 	conn := tls.Server(s.conn, control)
 	if err := conn.HandshakeContext(ctx); err != nil {
+		s.log.Info("TLS handshake failed", "error", err)
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
 	s.turn.Lock() // drain wakes the connection

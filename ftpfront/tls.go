@@ -14,7 +14,7 @@ import (
 
 // TLS is how a zone speaks TLS (RFC 4217).
 type TLS struct {
-	Config        *tls.Config // made by LoadTLS
+	Config        *tls.Config // made by LoadTLS; Front.SetTLS replaces it
 	Implicit      bool        // TLS from the first byte; AUTH is not used
 	Required      bool        // no login in clear
 	DataRequired  bool        // no data connection in clear: PROT P is demanded
@@ -94,10 +94,10 @@ func loadAuthorities(file string) (*x509.CertPool, error) {
 //
 // The application protocols keep a browser that was sent here from being understood (the ALPACA attack); a client that names none
 // passes.
-func (t *TLS) configurations() (control, data *tls.Config) {
+func configurations(zone *tls.Config) (control, data *tls.Config) {
 	var key [32]byte
 	rand.Read(key[:]) // crypto/rand.Read never fails
-	control, data = t.Config.Clone(), t.Config.Clone()
+	control, data = zone.Clone(), zone.Clone()
 	control.NextProtos, data.NextProtos = []string{"ftp"}, []string{"ftp-data", "ftp"}
 	for _, c := range []*tls.Config{control, data} {
 		c.SetSessionTicketKeys([][32]byte{key})

@@ -232,6 +232,9 @@ func checkTLSRecords(t *testing.T, f *fixture, version string) {
 		}
 	}
 	for _, r := range f.log.of(audit.TransferCommitted) {
+		if !r.Protected {
+			t.Errorf("the record of a %s does not say that it was protected", r.Op)
+		}
 		if r.Op == "upload" && !slices.Contains(r.Evidence, "close-notify") {
 			t.Errorf("the evidence of an upload is %q", r.Evidence)
 		}
@@ -592,5 +595,35 @@ func TestApplicationProtocols(t *testing.T) {
 		if err := tls.Client(conn, config).HandshakeContext(t.Context()); (err == nil) != want {
 			t.Errorf("%q: %v, want success %v", protocol, err, want)
 		}
+	}
+}
+
+// Who opens a data connection and says nothing there is not waited for longer than for one that does not come.
+func TestDataHandshakeThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	config, err := LoadTLS(a.file("server.pem"), a.file("server.key"), "", tls.VersionTLS12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := start(t, func(z *Zone) { z.TLS, z.DataTimeout = &TLS{Config: config}, 200*time.Millisecond })
+	c := f.authTLS(t, a.device(tls.VersionTLS13))
+	c.dialData(c.pasv())
+	c.cmd(150, "STOR /a")
+	c.expect(425)
+	conn := c.dialData(c.pasv()) // one that gives up
+	c.cmd(150, "STOR /a")
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c.expect(425)
+	conn = c.dialData(c.pasv()) // one that forgets about TLS, as some clients do in active mode
+	c.cmd(150, "STOR /a")
+	if _, err := io.WriteString(conn, "this is not a ClientHello, it is a file"); err != nil {
+		t.Fatal(err)
+	}
+	c.expect(522)
+	if _, ok := f.remote.Get("/relay/a"); ok {
+		t.Error("a file was published")
 	}
 }

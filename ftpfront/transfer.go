@@ -37,7 +37,7 @@ func (s *session) stou(ctx context.Context, x *exchange) reply {
 func (s *session) receive(ctx context.Context, x *exchange, op policy.Operation, name, announcement string) reply {
 	restart, allocated := s.takeParameters()
 	in, err := s.front.gateway.Receive(ctx, s.who, gateway.UploadRequest{
-		Op: op, Path: name, Offset: restart, Declared: allocated, Type: s.typeName(),
+		Op: op, Path: name, Offset: restart, Declared: allocated, Type: s.typeName(), Protected: s.private(),
 	})
 	if err != nil {
 		return failure(beforeTransfer, err)
@@ -48,7 +48,7 @@ func (s *session) receive(ctx context.Context, x *exchange, op policy.Operation,
 // retr brings one file to the device.
 func (s *session) retr(ctx context.Context, x *exchange) reply {
 	restart, _ := s.takeParameters()
-	out, err := s.front.gateway.Send(ctx, s.who, gateway.DownloadRequest{Path: s.abs(x.args), Offset: restart, Type: s.typeName()})
+	out, err := s.front.gateway.Send(ctx, s.who, gateway.DownloadRequest{Path: s.abs(x.args), Offset: restart, Type: s.typeName(), Protected: s.private()})
 	if err != nil {
 		return failure(beforeTransfer, err)
 	}

@@ -23,8 +23,9 @@ type UploadRequest struct {
 	Path   string           // absolute, clean
 	Offset int64            // of an Upload: keep that many bytes of what is there and go on behind them (RFC 3659, 5: REST)
 	// Declared is the number of bytes that the device said it would send (ALLO), or policy.SizeUnknown.
-	Declared int64
-	Type     string // the representation type that the device asked for, for the record
+	Declared  int64
+	Type      string // the representation type that the device asked for, for the record
+	Protected bool   // the data connection is to be under TLS, for the record
 }
 
 // Incoming is one upload between the device's first byte and the reply. It is used by one goroutine at a time.
@@ -282,7 +283,7 @@ func (in *Incoming) Abort(cause error) {
 func (in *Incoming) recordOf(e audit.Event, cause error) audit.Record {
 	r := in.session.record(e)
 	r.TransferFields = decisionFields(in.request.Op, in.request.Path, in.decision)
-	r.Transfer, r.Offset, r.Type = in.id, in.keep, in.request.Type
+	r.Transfer, r.Offset, r.Type, r.Protected = in.id, in.keep, in.request.Type, in.request.Protected
 	if e != audit.TransferBegin {
 		size := in.size
 		r.Bytes = &size

@@ -16,9 +16,10 @@ import (
 
 // DownloadRequest is what a device asks for.
 type DownloadRequest struct {
-	Path   string // absolute, clean
-	Offset int64  // the first byte wanted (REST)
-	Type   string // the representation type that the device asked for, for the record
+	Path      string // absolute, clean
+	Offset    int64  // the first byte wanted (REST)
+	Type      string // the representation type that the device asked for, for the record
+	Protected bool   // the data connection is to be under TLS, for the record
 }
 
 // Outgoing is one download. It is used by one goroutine at a time, and must be ended by Finish or Abort.
@@ -134,7 +135,7 @@ func (out *Outgoing) Abort(cause error) {
 func (out *Outgoing) recordOf(e audit.Event, cause error) audit.Record {
 	r := out.session.record(e)
 	r.TransferFields = decisionFields(policy.Download, out.request.Path, out.decision)
-	r.Transfer, r.Offset, r.Type = out.id, out.request.Offset, out.request.Type
+	r.Transfer, r.Offset, r.Type, r.Protected = out.id, out.request.Offset, out.request.Type, out.request.Protected
 	if e != audit.TransferBegin {
 		sent := out.sent
 		r.Bytes = &sent

@@ -24,19 +24,25 @@ import (
 )
 
 // pki is an authority with a certificate for the gateway and one for a device, as files.
-type pki struct{ ca, cert, key, deviceCert, deviceKey string }
+type pki struct {
+	ca, cert, key, deviceCert, deviceKey string
+	renew                                func(name string) // gives the gateway another certificate
+}
 
 func newPKI(t testing.TB) pki {
 	t.Helper()
 	dir := t.TempDir()
-	p := pki{filepath.Join(dir, "ca.pem"), filepath.Join(dir, "gateway.pem"), filepath.Join(dir, "gateway.key"),
-		filepath.Join(dir, "device.pem"), filepath.Join(dir, "device.key")}
+	file := func(name string) string { return filepath.Join(dir, name) }
+	p := pki{ca: file("ca.pem"), cert: file("gateway.pem"), key: file("gateway.key"), deviceCert: file("device.pem"), deviceKey: file("device.key")}
 	ca := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true,
 		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	caKey := issue(t, ca, ca, nil, p.ca, "")
-	issue(t, x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "gateway"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, ca, caKey, p.cert, p.key)
+	p.renew = func(name string) {
+		issue(t, x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+			IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		}, ca, caKey, p.cert, p.key)
+	}
+	p.renew("gateway")
 	issue(t, x509.Certificate{SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: "relay.example"},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, ca, caKey, p.deviceCert, p.deviceKey)
 	return p
@@ -227,8 +233,8 @@ func checkSessions(t *testing.T, g *gw, implicit bool) {
 		case r.Event == audit.TransferCommitted && r.Op == "upload":
 			private := !strings.Contains(r.Path, "clear-data")
 			notified[private]++
-			if slices.Contains(r.Evidence, "close-notify") != private {
-				t.Errorf("%s: the evidence is %q", r.Path, r.Evidence)
+			if slices.Contains(r.Evidence, "close-notify") != private || r.Protected != private {
+				t.Errorf("%s: protected is %v and the evidence is %q", r.Path, r.Protected, r.Evidence)
 			}
 		}
 	}

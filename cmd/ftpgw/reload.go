@@ -32,7 +32,7 @@ func (a *appliance) watch(ctx context.Context, h hooks) {
 // errNeedsRestart says that a new configuration differs in what only a start can bring about.
 var errNeedsRestart = errors.New("zones, conduits, the audit directory or the gateway block changed: restart to apply")
 
-// reload replaces rules and devices. Sessions that are logged in stay so; each further step is decided by the new rules, and a
+// reload replaces rules, devices and the zones' certificates. Sessions that are logged in stay so; each further step is decided by the new rules, and a
 // transfer that is under way ends under those with which it began.
 func (a *appliance) reload(ctx context.Context, load func() (*config.Config, error)) error {
 	cfg, err := load()
@@ -43,12 +43,22 @@ func (a *appliance) reload(ctx context.Context, load func() (*config.Config, err
 		cfg.Audit != a.cfg.Audit || cfg.Gateway != a.cfg.Gateway {
 		return errNeedsRestart
 	}
+	zones, err := frontZones(cfg.Zones) // the files of certificates may have other contents under their old names
+	if err != nil {
+		return err
+	}
 	r := audit.Record{Event: audit.ConfigLoaded, Detail: map[string]string{"digest": cfg.Digest, "before": a.cfg.Digest}}
 	if err := a.log.Record(ctx, r); err != nil {
 		return err
 	}
 	a.gateway.SetPolicy(cfg.Policy)
 	a.front.SetDevices(frontDevices(cfg.Devices))
+	for _, z := range zones {
+		if z.TLS != nil {
+			a.front.SetTLS(z.Name, z.TLS.Config)
+		}
+	}
+	warnOfExpiry(a.logger, zones)
 	a.cfg = cfg
 	a.logger.Info("configuration reloaded", "digest", cfg.Digest, "devices", len(cfg.Devices))
 	return nil

@@ -33,7 +33,7 @@ func newServeCommand(env environment) *cobra.Command {
 
 SIGTERM or SIGINT: no device is accepted any more, running transfers may finish within the configured
 shutdown_grace and are aborted then, and the program ends with 0. A second signal ends it at once.
-SIGHUP: the configuration is read again; rules and devices are replaced if it is valid and nothing else changed.`,
+SIGHUP: the configuration is read again; rules, devices and certificates are replaced if it is valid and nothing else changed.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logger, err := newLogger(env.stderr, format, level)
@@ -161,6 +161,7 @@ func (a *appliance) assemble() error {
 	if err != nil {
 		return err
 	}
+	warnOfExpiry(a.logger, zones)
 	a.front = ftpfront.New(ftpfront.Options{
 		Zones: zones, Devices: frontDevices(a.cfg.Devices),
 		Gateway: a.gateway, Log: a.recorder, Logger: a.logger, Now: time.Now,
@@ -187,20 +188,6 @@ func frontZones(zones []config.Zone) ([]ftpfront.Zone, error) {
 		})
 	}
 	return out, nil
-}
-
-// frontTLS reads the certificates of a zone.
-func frontTLS(z config.ZoneTLS) (*ftpfront.TLS, error) {
-	if !z.On {
-		return nil, nil
-	}
-	c, err := ftpfront.LoadTLS(z.Certificate, z.PrivateKey, z.ClientCA, z.MinVersion)
-	if err != nil {
-		return nil, err
-	}
-	return &ftpfront.TLS{
-		Config: c, Implicit: z.Implicit, Required: z.Required, DataRequired: z.DataRequired, ReuseRequired: z.ReuseRequired,
-	}, nil
 }
 
 func frontDevices(devices []config.Device) []ftpfront.Device {
