@@ -74,7 +74,7 @@ func (out *Outgoing) decideContent(size int64) error {
 	if err != nil {
 		return err
 	}
-	if d.Deliver != out.decision.Deliver {
+	if d.Deliver.Conduit != out.decision.Deliver.Conduit {
 		return fmt.Errorf("rule %q fetches from another place than rule %q, which was assumed until the size was known: "+
 			"a size must not choose the conduit", d.Rule, out.decision.Rule)
 	}

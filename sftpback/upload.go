@@ -77,8 +77,8 @@ func (c *Conduit) begin(ctx context.Context, ch *channel, t gateway.Target) (*up
 	u := &upload{conduit: c, ch: ch, target: t, final: at.remote, temp: path.Join(path.Dir(at.remote), c.tempName())}
 	u.file, err = ch.openFile(ctx, u.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
-		if isTransient(err) && !errors.Is(err, context.Cause(ctx)) {
-			c.leftovers.add(u.temp) // the server may have made it before the answer was lost
+		if (isTransient(err) || isFailure(err)) && !errors.Is(err, context.Cause(ctx)) {
+			c.leftovers.add(u.temp) // the server may have made it all the same
 		}
 		return nil, u.storing("open", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -29,6 +30,9 @@ type Options struct {
 	User          string
 	AuthorizedKey string // the user's public key, "ssh-ed25519 AAAA..."
 	Listen        string // address; "127.0.0.1:0" when empty
+	// Wrap, where not nil, is given each SFTP channel and returns what is served instead of it: for whoever wants to see or change the
+	// packets in between.
+	Wrap func(io.ReadWriteCloser) io.ReadWriteCloser
 }
 
 // Server is a running server.
@@ -38,6 +42,7 @@ type Server struct {
 	listener net.Listener
 	hostKey  ssh.PublicKey
 	config   *ssh.ServerConfig
+	wrap     func(io.ReadWriteCloser) io.ReadWriteCloser
 	wg       sync.WaitGroup
 	unhook   func() bool
 
@@ -60,7 +65,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sftp server: make host key: %w", err)
 	}
-	s := &Server{hostKey: signer.PublicKey(), conns: make(map[net.Conn]struct{})}
+	s := &Server{hostKey: signer.PublicKey(), conns: make(map[net.Conn]struct{}), wrap: o.Wrap}
 	s.config = &ssh.ServerConfig{
 		ServerVersion: "SSH-2.0-ftpgw-sftpserver",
 		PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
@@ -115,6 +120,15 @@ func (s *Server) Close() error {
 	err := s.shut()
 	s.wg.Wait()
 	return errors.Join(err, s.root.Close())
+}
+
+// Disconnect ends all connections and goes on serving.
+func (s *Server) Disconnect() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		_ = c.Close() // ends its handler
+	}
 }
 
 // shut makes everything end.
@@ -203,9 +217,13 @@ func (s *Server) session(ch ssh.Channel, requests <-chan *ssh.Request) {
 		started = true
 		wg.Go(func() {
 			files := &files{root: s.root, dir: s.dir}
-			rs := sftp.NewRequestServer(ch, sftp.Handlers{FileGet: files, FilePut: files, FileCmd: files, FileList: files})
+			var rwc io.ReadWriteCloser = ch
+			if s.wrap != nil {
+				rwc = s.wrap(ch)
+			}
+			rs := sftp.NewRequestServer(rwc, sftp.Handlers{FileGet: files, FilePut: files, FileCmd: files, FileList: files})
 			_ = rs.Serve() // ends with the channel
-			_ = ch.Close()
+			_ = rwc.Close()
 		})
 	}
 }

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sftpback
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/sftpback/sftpfault"
+	"github.com/ftpgw/ftpgw/sftpback/sftpserver"
+)
+
+// faultPacket is small, so that a file of a few kilobytes takes several writes and reads.
+const faultPacket = 4 << 10
+
+// overFaulty is a conduit to a server that breaks on command.
+func overFaulty(t *testing.T, o sftpfault.Options, change func(*Config)) (*far, *sftpfault.Server) {
+	t.Helper()
+	dir := t.TempDir()
+	o.Dir, o.User = filepath.Join(dir, "srv"), "ftpgw"
+	o.Packet = faultPacket
+	if err := os.MkdirAll(filepath.Join(o.Dir, "in", "dev"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(dir, "key")
+	var err error
+	if o.AuthorizedKey, err = sftpserver.NewClientKey(key); err != nil {
+		t.Fatal(err)
+	}
+	s, err := sftpfault.Start(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("close server: %v", err)
+		}
+	})
+	cfg := Config{
+		Address: s.Addr(), User: o.User, Identity: key, HostKey: s.HostKeyLine(), Root: "/in", Connections: 1,
+		DialTimeout: patience, RequestTimeout: patience, KeepAlive: patience,
+	}
+	if change != nil {
+		change(&cfg)
+	}
+	c, log := run(t, cfg)
+	f := &far{Conduit: c, root: filepath.Join(o.Dir, "in"), log: log}
+	f.ready(t)
+	return f, s
+}
+
+// breakage is one way to break one request.
+type breakage struct {
+	sftpfault.Fault
+}
+
+func (b breakage) String() string {
+	when := "before"
+	if b.Done {
+		when = "done"
+	}
+	return fmt.Sprintf("%s %d %s %s", b.Op, b.Nth, b.Kind, when)
+}
+
+// hurry makes a server that hangs be found out soon.
+func (b breakage) hurry(cfg *Config) {
+	if b.Kind == sftpfault.Hang {
+		cfg.RequestTimeout = 300 * time.Millisecond
+	}
+}
+
+// breakages are all the ways to break each of the requests of a transfer that went well: each fails, hangs, and is cut off, before it
+// was done and after.
+func breakages(trace []sftpfault.Request) []breakage {
+	var all []breakage
+	count := map[sftpfault.Op]int{}
+	for _, r := range trace {
+		count[r.Op]++
+		for _, kind := range []sftpfault.Kind{sftpfault.Fail, sftpfault.Hang, sftpfault.Cut} {
+			for _, done := range []bool{false, true} {
+				all = append(all, breakage{sftpfault.Fault{Op: r.Op, Nth: count[r.Op], Kind: kind, Done: done}})
+			}
+		}
+	}
+	return all
+}
+
+// task is a subtest.
+type task struct {
+	name string
+	test func(t *testing.T)
+}
+
+// sideBySide runs subtests that mostly wait, more of them at once than there are processors.
+func sideBySide(t *testing.T, all []task) {
+	next := make(chan task)
+	var wg sync.WaitGroup
+	for range 12 {
+		wg.Go(func() {
+			for task := range next {
+				t.Run(task.name, task.test)
+			}
+		})
+	}
+	for _, task := range all {
+		next <- task
+	}
+	close(next)
+	wg.Wait()
+}
+
+// traceOf runs a transfer on a server without faults and returns its requests.
+func traceOf(t *testing.T, transfer func(t *testing.T, f *far) error) []sftpfault.Request {
+	t.Helper()
+	var trace []sftpfault.Request
+	t.Run("without faults", func(t *testing.T) {
+		f, s := overFaulty(t, sftpfault.Options{}, nil)
+		f.put(t, "/x", []byte("old"))
+		s.Trace()
+		if err := transfer(t, f); err != nil {
+			t.Fatal(err)
+		}
+		trace = s.Trace()
+	})
+	return trace
+}
+
+// Every request of an upload is broken, in each way, before it was done and after: the final name is the old file or the new one as
+// the result says, and nothing else is left.
+func TestUploadBroken(t *testing.T) {
+	data := noise(3*faultPacket + 1)
+	for _, how := range []gateway.Verification{gateway.VerifySize, gateway.VerifyReadback, gateway.VerifyExtension} {
+		target := gateway.Target{Location: at("/x"), Verify: how, Digest: digestOf(data)}
+		trace := traceOf(t, func(t *testing.T, f *far) error {
+			r, err := f.upload(t.Context(), target, data)
+			if err == nil && (r.Verified != how || !r.Fsynced || !r.Atomic) {
+				t.Errorf("receipt: %+v", r)
+			}
+			return err
+		})
+		t.Run(string(how), func(t *testing.T) {
+			var all []task
+			for _, b := range breakages(trace) {
+				if how != gateway.VerifySize && b.Nth == 1 && b.Op != sftpfault.Read && b.Op != sftpfault.CheckFile {
+					continue // the same as without
+				}
+				for _, old := range []string{"", "old"} {
+					if old == "" && b.Kind == sftpfault.Hang {
+						continue // each takes its time, and the same as over an old file
+					}
+					all = append(all, task{fmt.Sprintf("%v over %q", b, old), func(t *testing.T) { breakUpload(t, b, target, old, data) }})
+				}
+			}
+			sideBySide(t, all)
+			t.Logf("%d requests, broken in %d ways", len(trace), len(all))
+		})
+	}
+}
+
+func breakUpload(t *testing.T, b breakage, target gateway.Target, old string, data []byte) {
+	f, s := overFaulty(t, sftpfault.Options{}, b.hurry)
+	if old != "" {
+		f.put(t, "/x", []byte(old))
+	}
+	armed := s.Arm(b.Fault)
+	_, err := f.upload(t.Context(), target, data)
+	select {
+	case <-armed.Struck():
+	default:
+		t.Fatalf("the fault has not struck; the upload: %v", err)
+	}
+	s.Disarm()
+	checkFinal(t, f, err, old, data)
+	eventually(t, "no temporary to be left", func() bool { return len(temporaries(f.files(t))) == 0 })
+	if err := uploadAgain(t, f, target, data); err != nil {
+		t.Errorf("afterwards an upload fails: %v", err)
+	}
+}
+
+// uploadAgain tries until the conduit has recovered: the loss of a connection may be noticed by the first who uses it.
+func uploadAgain(t *testing.T, f *far, target gateway.Target, data []byte) (err error) {
+	eventually(t, "an upload to succeed again", func() bool {
+		_, err = f.upload(t.Context(), target, data)
+		return err == nil || !gateway.IsTemporary(err)
+	})
+	return err
+}
+
+// checkFinal compares what stands under the final name with what the upload said.
+func checkFinal(t *testing.T, f *far, err error, old string, data []byte) {
+	t.Helper()
+	got, readErr := os.ReadFile(f.local("/x"))
+	isOld := readErr == nil && old != "" && string(got) == old || os.IsNotExist(readErr) && old == ""
+	isNew := readErr == nil && bytes.Equal(got, data)
+	switch {
+	case err == nil && !isNew:
+		t.Errorf("success, and under the final name there are %d bytes, %v", len(got), readErr)
+	case err != nil && errors.Is(err, errUnknown) && (isOld || isNew):
+	case err != nil && !isOld:
+		t.Errorf("failure (%v), and under the final name there are %d bytes, %v", err, len(got), readErr)
+	case errors.Is(err, io.EOF):
+		t.Errorf("the error passes for the end of a file: %v", err)
+	}
+}
+
+func temporaries(names []string) (found []string) {
+	for _, n := range names {
+		if strings.Contains(n, tempPrefix) {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+// Every request of a download is broken: what arrives is the whole file, or an error says that it is not.
+func TestDownloadBroken(t *testing.T) {
+	data := noise(3*faultPacket + 1)
+	trace := traceOf(t, func(t *testing.T, f *far) error {
+		f.put(t, "/x", data)
+		_, err := f.download(t.Context(), "/x", 0)
+		return err
+	})
+	var all []task
+	for _, b := range breakages(trace) {
+		all = append(all, task{b.String(), func(t *testing.T) {
+			f, s := overFaulty(t, sftpfault.Options{}, b.hurry)
+			f.put(t, "/x", data)
+			armed := s.Arm(b.Fault)
+			got, err := f.download(t.Context(), "/x", 0)
+			<-armed.Struck()
+			if err == nil && !bytes.Equal(got, data) {
+				t.Errorf("success with %d bytes of %d", len(got), len(data))
+			}
+			if err != nil && !bytes.HasPrefix(data, got) {
+				t.Errorf("%v, and the %d bytes before it are wrong", err, len(got))
+			}
+			if errors.Is(err, io.EOF) {
+				t.Errorf("the error passes for the end of a file: %v", err)
+			}
+			s.Disarm()
+			eventually(t, "a download to succeed again", func() bool {
+				got, err := f.download(t.Context(), "/x", 0)
+				return err == nil && bytes.Equal(got, data)
+			})
+		}})
+	}
+	sideBySide(t, all)
+}
+
+// A short read is not the end of the file.
+func TestShortRead(t *testing.T) {
+	f, s := overFaulty(t, sftpfault.Options{}, nil)
+	data := noise(3*faultPacket + 1)
+	f.put(t, "/x", data)
+	s.Arm(sftpfault.Fault{Op: sftpfault.Read, Nth: 2, Kind: sftpfault.Short, Done: true})
+	if got, err := f.download(t.Context(), "/x", 0); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes, %v", len(got), err)
+	}
+}
+
+// What a server stores wrongly is found out by its content. A short write in the middle is one of these: the writes behind it make
+// up the size, and leave a hole.
+func TestCorruption(t *testing.T) {
+	for _, how := range []gateway.Verification{gateway.VerifyReadback, gateway.VerifyExtension} {
+		t.Run(string(how), func(t *testing.T) {
+			f, s := overFaulty(t, sftpfault.Options{}, nil)
+			f.put(t, "/x", []byte("old"))
+			data := noise(3*faultPacket + 1)
+			target := gateway.Target{Location: at("/x"), Verify: how, Digest: digestOf(data)}
+			for _, kind := range []sftpfault.Kind{sftpfault.Corrupt, sftpfault.Short} {
+				for nth := 1; nth <= 4; nth++ {
+					s.Arm(sftpfault.Fault{Op: sftpfault.Write, Nth: nth, Kind: kind})
+					_, err := f.upload(t.Context(), target, data)
+					if !errors.Is(err, gateway.ErrCorrupted) || !gateway.IsTemporary(err) {
+						t.Errorf("write %d %s: %v", nth, kind, err)
+					}
+					s.Disarm()
+					checkFinal(t, f, err, "old", data)
+					f.wantFiles(t, "x")
+				}
+			}
+		})
+	}
+}
+
+// Each status that a server may answer while it stores a file, at the first, a middle and the last write, at the flush, the close and
+// the rename: the class of the error says what it means, and nothing is published.
+func TestStoringRefused(t *testing.T) {
+	statuses := map[uint32]struct {
+		want      error
+		temporary bool
+	}{
+		3:  {os.ErrPermission, false}, // SSH_FX_PERMISSION_DENIED
+		4:  {nil, true},               // SSH_FX_FAILURE: a quota, on OpenSSH
+		12: {syscall.EROFS, true},     // SSH_FX_WRITE_PROTECT
+		14: {syscall.ENOSPC, true},    // SSH_FX_NO_SPACE_ON_FILESYSTEM
+		15: {syscall.EDQUOT, true},    // SSH_FX_QUOTA_EXCEEDED
+	}
+	f, s := overFaulty(t, sftpfault.Options{}, nil)
+	f.put(t, "/x", []byte("old"))
+	data := noise(3*faultPacket + 1)
+	for code, c := range statuses {
+		for _, at1 := range []sftpfault.Fault{
+			{Op: sftpfault.Open, Nth: 1}, {Op: sftpfault.Write, Nth: 1}, {Op: sftpfault.Write, Nth: 2}, {Op: sftpfault.Write, Nth: 4},
+			{Op: sftpfault.Fsync, Nth: 1}, {Op: sftpfault.Close, Nth: 1}, {Op: sftpfault.PosixRename, Nth: 1},
+		} {
+			fault := at1
+			fault.Kind, fault.Code = sftpfault.Fail, code
+			armed := s.Arm(fault)
+			_, err := f.upload(t.Context(), gateway.Target{Location: at("/x")}, data)
+			<-armed.Struck()
+			s.Disarm()
+			if err == nil || c.want != nil && !errors.Is(err, c.want) || gateway.IsTemporary(err) != c.temporary {
+				t.Errorf("status %d at %s %d: %v, temporary %v", code, fault.Op, fault.Nth, err, gateway.IsTemporary(err))
+			}
+			checkFinal(t, f, err, "old", data)
+			f.wantFiles(t, "x")
+		}
+	}
+}
