@@ -72,6 +72,7 @@ func (ch *channel) doSlow(op, remote string, f func() error) error {
 	until := time.Now().Add((slowFactor - 1) * ch.timeout).UnixNano()
 	for old := ch.slow.Load(); old < until && !ch.slow.CompareAndSwap(old, until); old = ch.slow.Load() {
 	}
+	defer ch.slow.CompareAndSwap(until, 0) // what comes after it need not be slow
 	return ch.do(op, remote, f)
 }
 

@@ -109,6 +109,7 @@ func TestImportsGoOneWay(t *testing.T) {
 		"ftpfront":            {"gateway", "policy", "audit", "internal/credential"},
 		"sftpback":            {"gateway"},
 		"sftpback/sftpserver": {},
+		"sftpback/sftpfault":  {"sftpback/sftpserver"},
 		"sftpback/sshdtest":   {"sftpback/sftpserver"},
 		"internal/config":     {"policy", "internal/credential"},
 		"internal/credential": {},
