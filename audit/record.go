@@ -10,6 +10,7 @@ type Event string
 // The events. A session is from a connection to its end; a command record stands for a command and all its replies.
 const (
 	ConfigLoaded      Event = "config.loaded"
+	ConfigRefused     Event = "config.refused"
 	GatewayStart      Event = "gateway.start"
 	GatewayStop       Event = "gateway.stop"
 	LogRecovered      Event = "log.recovered"

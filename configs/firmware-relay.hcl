@@ -42,6 +42,8 @@ rule "firmware" {
   zones    = ["field"]
   allow    = ["download"]
   paths    = ["/*.bin", "/*.sig"]
+
+  ignore_case = true
   max_size = "128MiB"
 }
 
@@ -53,6 +55,6 @@ rule "find-firmware" {
 
 # This rule would be the default anyway. It is written so that refusals are on record with a reason of their own.
 rule "nothing-else" {
-  reason = "RTUs are readers of firmware; nothing is written from the field"
+  reason = "RTUs fetch firmware images, and do nothing else"
   deny   = ["upload", "append", "download", "list", "delete", "rename", "mkdir", "rmdir", "modify"]
 }

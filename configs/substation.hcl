@@ -50,6 +50,8 @@ rule "no-settings" {
   reason = "CIP-011: protection settings are BCSI and do not leave the station this way"
   deny   = ["upload", "append", "rename"]
   paths  = ["**/*.set", "**/*.rdb"]
+
+  ignore_case = true # relays write SET_1.SET as well
 }
 
 rule "disturbance-records" {
@@ -60,7 +62,8 @@ rule "disturbance-records" {
   max_size = "64MiB"
 }
 
-# Some relays look around before they send. This lets them see their root, and nothing in it but events.
+# Some relays look around before they send. This lets them list their root: the names in it, whatever they are, but not what is in
+# those directories.
 rule "look-around" {
   reason  = "relays list their root before each upload"
   devices = ["relay-*"]

@@ -5,6 +5,7 @@ package ftpfront
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"time"
 
@@ -39,6 +40,9 @@ func (s *session) pass(ctx context.Context, x *exchange) reply {
 	if err != nil {
 		return s.loginFailed(ctx, user, err)
 	}
+	if err := s.enter(&d); err != nil {
+		return failure(beforeTransfer, err)
+	}
 	s.who.Device, s.who.Home = d.Name, d.Home
 	s.log = s.log.With("device", d.Name)
 	r := s.record(audit.LoginOK)
@@ -57,6 +61,7 @@ func (s *session) loginFailed(ctx context.Context, user string, cause error) rep
 		return reply{code: 421, text: "Service not available.", cause: cause, hangup: true}
 	}
 	s.failures++
+	cause = fmt.Errorf("user %q: %w", user, cause)
 	r := s.record(audit.LoginFailed)
 	r.User, r.Cause, r.Detail = user, cause.Error(), s.tls.facts()
 	if err := s.front.log.Record(ctx, r); err != nil {
@@ -96,16 +101,21 @@ func (s *session) logout() {
 	if s.who.Device != "" {
 		s.loginBy = time.Now().Add(s.zone.LoginTimeout)
 	}
+	_ = s.enter(nil) // nobody can be revoked
 	s.who.Device, s.who.Home, s.user = "", "", ""
 	s.cwd, s.ascii, s.restart, s.allocated = "/", false, 0, policy.SizeUnknown
 	s.renameFrom, s.epsvOnly, s.facts = "", false, allFacts()
 }
 
-func (s *session) cwd_(ctx context.Context, x *exchange) reply { return s.enter(ctx, s.abs(x.args)) }
+func (s *session) cwd_(ctx context.Context, x *exchange) reply {
+	return s.changeDirectory(ctx, s.abs(x.args))
+}
 
-func (s *session) cdup(ctx context.Context, _ *exchange) reply { return s.enter(ctx, path.Dir(s.cwd)) }
+func (s *session) cdup(ctx context.Context, _ *exchange) reply {
+	return s.changeDirectory(ctx, path.Dir(s.cwd))
+}
 
-func (s *session) enter(ctx context.Context, dir string) reply {
+func (s *session) changeDirectory(ctx context.Context, dir string) reply {
 	if err := s.front.gateway.EnterDirectory(ctx, s.who, dir); err != nil {
 		return failure(beforeTransfer, err)
 	}

@@ -33,12 +33,24 @@ type passive struct {
 	stall    time.Duration
 	release  func() // gives the port back to the zone
 	once     sync.Once
+	expiry   *time.Timer // closes what no transfer has begun to use
 	logger   *slog.Logger
+}
+
+// prepare has the endpoint closed when no transfer uses it in time: ports are few, and a device that holds one for nothing keeps
+// others from theirs. A transfer that comes later finds no data connection.
+func (p *passive) prepare() {
+	p.expiry = time.AfterFunc(p.timeout, func() {
+		if err := p.shut(); err != nil {
+			p.logger.Debug("close of an unused passive listener", "error", err)
+		}
+	})
 }
 
 // open accepts the device's connection. A connection from another address is closed and the wait goes on: a stranger can neither
 // steal the transfer nor end it (RFC 2577, 4).
 func (p *passive) open(ctx context.Context) (*dataConn, error) {
+	p.expiry.Stop()
 	defer context.AfterFunc(ctx, func() { _ = p.listener.SetDeadline(time.Unix(1, 0)) })()
 	if err := p.listener.SetDeadline(time.Now().Add(p.timeout)); err != nil {
 		return nil, fmt.Errorf("wait for the data connection: %w", err)
@@ -69,7 +81,12 @@ func (p *passive) open(ctx context.Context) (*dataConn, error) {
 }
 
 // Close frees the port.
-func (p *passive) Close() (err error) {
+func (p *passive) Close() error {
+	p.expiry.Stop()
+	return p.shut()
+}
+
+func (p *passive) shut() (err error) {
 	p.once.Do(func() {
 		err = p.listener.Close()
 		p.release()

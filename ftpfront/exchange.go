@@ -43,7 +43,7 @@ func (x *exchange) finish(r reply) error {
 	}
 	if r.cause != nil {
 		rec.Cause = r.cause.Error()
-		x.session.log.Info("command refused", "verb", x.recordableVerb(), "code", r.code, "cause", r.cause)
+		x.session.log.Info("command failed", "verb", x.recordableVerb(), "args", x.recordableArgs(), "code", r.code, "cause", r.cause)
 	}
 	if err := x.session.front.log.Note(rec); err != nil {
 		x.session.log.Error("audit log failed, session ends", "error", err)

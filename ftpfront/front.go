@@ -108,9 +108,6 @@ func (f *Front) SetTLS(zone string, c *tls.Config) {
 	}
 }
 
-// SetDevices replaces those who may log in. Sessions that are logged in stay so.
-func (f *Front) SetDevices(devices []Device) { f.login.Store(newLogin(devices)) }
-
 // Listen opens the listeners of all zones, or none.
 func (f *Front) Listen(ctx context.Context) error {
 	var lc net.ListenConfig
@@ -191,7 +188,9 @@ func (f *Front) handle(ctx context.Context, z *zone, conn *net.TCPConn) {
 		f.logger.Warn("device lost at once", "zone", z.Name, "error", errors.Join(err, conn.Close()))
 		return
 	}
-	// When the grace is over the replies that are still to be sent get a moment, and no more.
+	ctx, s.turn.cut = context.WithCancelCause(ctx)
+	defer s.turn.cut(nil)
+	// When the session is cut the replies that are still to be sent get a moment, and no more.
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now().Add(time.Second)) })()
 	f.mu.Lock()
 	f.sessions[s] = struct{}{}

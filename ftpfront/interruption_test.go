@@ -175,6 +175,25 @@ func TestDataConnectionNeverComes(t *testing.T) {
 	c.cmd(200, "NOOP")
 }
 
+// A port that is asked for and not used is free again after a while.
+func TestPassivePortExpires(t *testing.T) {
+	f := start(t, func(z *Zone) {
+		z.PassivePorts, z.DataTimeout = PortRange{z.PassivePorts.First, z.PassivePorts.First}, 30*time.Millisecond
+	})
+	hoarder, other := f.login(t), f.login(t)
+	hoarder.pasv()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		other.send("EPSV\r\n")
+		if strings.HasPrefix(readReply(t, other), "229") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the port was never free again")
+		}
+	}
+	hoarder.cmd(425, "STOR x")
+}
+
 func TestIdle(t *testing.T) {
 	f := start(t, func(z *Zone) { z.IdleTimeout = 50 * time.Millisecond })
 	c := f.login(t)
@@ -194,6 +213,27 @@ func TestIdle(t *testing.T) {
 	c.expect(421)
 	if rest, err := io.ReadAll(c.r); err != nil || len(rest) > 0 {
 		t.Errorf("behind the 421: %q %v", rest, err)
+	}
+}
+
+// A device that is removed is cut off at once: idle, and in the middle of a transfer, which is aborted. One that stays goes on.
+func TestRevoked(t *testing.T) {
+	f := start(t, nil)
+	idle, busy := f.login(t), f.login(t)
+	idle.cmd(200, "NOOP")
+	busy.dialData(busy.pasv())
+	busy.cmd(150, "STOR x")
+	kept := *f.front.login.Load()
+	f.front.SetDevices(kept.devices["relay"])
+	idle.cmd(200, "NOOP")
+	f.front.SetDevices(kept.devices["elsewhere"])
+	idle.expect(421)
+	busy.expect(421)
+	if r := f.waitFor(t, audit.TransferAborted, 1)[0]; r.Cause != errRevoked.Error() {
+		t.Errorf("cause %q", r.Cause)
+	}
+	if _, ok := f.remote.Get("/relay/x"); ok {
+		t.Error("the upload of a device that was removed was published")
 	}
 }
 

@@ -131,10 +131,12 @@ func (s *session) listenForData() (uint16, error) {
 	if err != nil {
 		return 0, err
 	}
-	s.endpoint = &passive{
+	p := &passive{
 		listener: l, release: release, peer: s.who.Peer.Addr(),
 		timeout: s.zone.DataTimeout, stall: s.zone.StallTimeout, logger: s.log,
 	}
+	p.prepare()
+	s.endpoint = p
 	return netip.MustParseAddrPort(l.Addr().String()).Port(), nil
 }
 

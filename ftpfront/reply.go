@@ -74,6 +74,8 @@ func failure(st stage, err error) reply {
 	switch {
 	case errors.Is(err, errAborted):
 		return answer(426, "Transfer aborted.").because(err)
+	case errors.Is(err, errRevoked):
+		return reply{code: 421, text: "Service not available.", cause: err, hangup: true}
 	case errors.Is(err, errShutdown), errors.Is(err, context.Canceled):
 		return reply{code: 421, text: "Service is shutting down.", cause: err, hangup: true}
 	case errors.Is(err, errDataSecurity): // before errNoDataConnection, which it also is; RFC 4217 has this code for it
@@ -111,7 +113,7 @@ func refusal(err error) (reply, bool) {
 		return answer(452, "Insufficient storage space."), true
 	case errors.Is(err, gateway.ErrTooLarge):
 		return answer(552, "File is too large."), true
-	case errors.Is(err, gateway.ErrBadName), errors.Is(err, syscall.ENAMETOOLONG):
+	case errors.Is(err, gateway.ErrBadName), errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.EINVAL):
 		return answer(553, "File name not allowed."), true
 	case errors.Is(err, gateway.ErrBadOffset):
 		return answer(554, "Restart position is behind the end of the file."), true

@@ -49,11 +49,7 @@ type session struct {
 
 	writing sync.Mutex // held while a reply is written: the data transfer process announces the 150
 
-	turn struct { // between serve and drain
-		sync.Mutex
-		idle     bool
-		draining bool
-	}
+	turn standing // between serve and those who end it
 }
 
 type lineResult struct {
@@ -112,8 +108,8 @@ func (s *session) badLine(err error) error {
 		return x.finish(answer(501, "Invalid character in command.").because(err))
 	case errors.Is(err, errIdle):
 		return errors.Join(err, x.finish(answer(421, "Idle for too long, closing control connection.").because(err)))
-	case errors.Is(err, errShutdown):
-		return errors.Join(err, x.finish(answer(421, "Service is shutting down.").because(err)))
+	case errors.Is(err, errShutdown), errors.Is(err, errRevoked):
+		return errors.Join(err, x.finish(failure(beforeTransfer, err)))
 	}
 	return err
 }
@@ -188,8 +184,8 @@ func (s *session) next() (string, error) {
 func (s *session) beginIdle() error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if s.turn.draining {
-		return errShutdown
+	if s.turn.ended != nil {
+		return s.turn.ended
 	}
 	s.turn.idle = true
 	until := time.Now().Add(s.zone.IdleTimeout)
@@ -206,8 +202,8 @@ func (s *session) endIdle(err error) error {
 	s.turn.idle = false
 	var ne net.Error
 	if errors.As(err, &ne) && ne.Timeout() {
-		if s.turn.draining {
-			return errShutdown
+		if s.turn.ended != nil {
+			return s.turn.ended
 		}
 		return errIdle
 	}
@@ -215,18 +211,6 @@ func (s *session) endIdle(err error) error {
 		err = s.conn.SetReadDeadline(time.Time{})
 	}
 	return err
-}
-
-// drain ends the session as soon as no command is being carried out. It is called from outside.
-func (s *session) drain() {
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	s.turn.draining = true
-	if s.turn.idle {
-		if err := s.conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
-			s.log.Debug("wake an idle session", "error", err)
-		}
-	}
 }
 
 // watch has the next line read while a transfer runs.

@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -14,8 +15,9 @@ import (
 	"github.com/ftpgw/ftpgw/policy"
 )
 
-// EnterDirectory reports whether name is a directory that a device may change into. No rule is asked: a device that may do nothing
-// there learns no more than that the directory exists. The root is always there, whatever the conduit does.
+// EnterDirectory reports whether name is a directory that a device may change into: whether it is one on any conduit to which a
+// rule could lead this device. No rule is asked about the name: a device that may do nothing there learns no more than that the
+// directory exists. The root is always there, whatever the conduits do.
 func (g *Gateway) EnterDirectory(ctx context.Context, s Session, name string) error {
 	if name == "/" {
 		return nil
@@ -23,22 +25,33 @@ func (g *Gateway) EnterDirectory(ctx context.Context, s Session, name string) er
 	if err := CheckPath(name); err != nil {
 		return err
 	}
-	conduit, ok := g.policy.Load().ConduitFor(s.Device, s.Zone, s.Peer.Addr())
-	if !ok {
+	var refusals []error
+	for _, conduit := range g.policy.Load().ConduitsFor(s.Device, s.Zone, s.Peer.Addr()) {
+		err := g.isDirectory(ctx, s, conduit, name)
+		if err == nil {
+			return nil
+		}
+		if IsTemporary(err) { // it may be there: "not found" elsewhere must not hide that
+			return err
+		}
+		refusals = append(refusals, err)
+	}
+	if len(refusals) == 0 {
 		return &DeniedError{Decision: policy.Decision{Reason: policy.NoRule}}
 	}
+	return errors.Join(refusals...)
+}
+
+func (g *Gateway) isDirectory(ctx context.Context, s Session, conduit, name string) error {
 	remote, err := g.remote(conduit)
 	if err != nil {
 		return err
 	}
 	info, err := remote.Stat(ctx, s.locate(name))
-	if err != nil {
-		return err
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("enter %s: %w", name, syscall.ENOTDIR)
 	}
-	if !info.IsDir() {
-		return fmt.Errorf("enter %s: %w", name, syscall.ENOTDIR)
-	}
-	return nil
+	return err
 }
 
 // Stat describes one file or directory.

@@ -406,6 +406,11 @@ func TestEnterDirectory(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	both := newWorld(t, policy.Rule{Name: "n", Reason: "r", Ops: policy.Operations(), Paths: paths("/n/**"), Deliver: to("near")}, all("far"))
+	both.far.Put("/relay/f/x", nil)
+	if err := both.EnterDirectory(ctx, both.device, "/f"); err != nil {
+		t.Errorf("a directory on the second conduit: %v", err)
+	}
 	nobody := newWorld(t)
 	var denied *gateway.DeniedError
 	if err := nobody.EnterDirectory(ctx, nobody.device, "/dir"); !errors.As(err, &denied) {

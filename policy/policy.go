@@ -151,16 +151,17 @@ func (p *Policy) CutOff(rule string, at time.Time) bool {
 	return r != nil && r.Window != nil && r.Window.CutOff && !r.Window.Open(at)
 }
 
-// ConduitFor names the conduit that a device's directories are looked up on where no rule is asked (CWD): the one of the first
-// rule that could ever allow this device something. It is false where there is no such rule.
-func (p *Policy) ConduitFor(device, zone string, peer netip.Addr) (string, bool) {
+// ConduitsFor names the conduits that a device's directories are looked up on where no rule is asked (CWD): those of all rules that
+// could ever allow this device something, in the order of the rules, each once.
+func (p *Policy) ConduitsFor(device, zone string, peer netip.Addr) []string {
 	in := p.inquire(Question{Device: device, Zone: zone, Peer: peer})
+	var conduits []string
 	for _, r := range p.candidates(&in) {
-		if !r.Deny && r.matchSubject(&in) == "" {
-			return r.Deliver.Conduit, true
+		if !r.Deny && r.matchSubject(&in) == "" && !slices.Contains(conduits, r.Deliver.Conduit) {
+			conduits = append(conduits, r.Deliver.Conduit)
 		}
 	}
-	return "", false
+	return conduits
 }
 
 func (r *compiled) decide(op Operation) Decision {

@@ -4,6 +4,7 @@ package policy_test
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -180,12 +181,13 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-func TestConduitFor(t *testing.T) {
+func TestConduitsFor(t *testing.T) {
 	p := substation(t)
-	if c, ok := p.ConduitFor("relay-1", "bay-9", netip.MustParseAddr("192.0.2.1")); !ok || c != "control-centre" {
-		t.Errorf("got %q %v", c, ok)
+	peer := netip.MustParseAddr("192.0.2.1")
+	if c := p.ConduitsFor("relay-1", "bay-9", peer); !slices.Equal(c, []string{"control-centre"}) {
+		t.Errorf("got %q", c)
 	}
-	if c, ok := p.ConduitFor("meter-1", "bay-9", netip.MustParseAddr("192.0.2.1")); ok {
+	if c := p.ConduitsFor("meter-1", "bay-9", peer); len(c) > 0 {
 		t.Errorf("a device without rules got %q", c)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -74,12 +75,25 @@ func (d *dialer) start(ctx context.Context, conn *heardConn) (*link, error) {
 		return nil, err
 	}
 	l := newLink(conn, client, d.cfg)
-	if _, err := l.open(); err != nil {
+	ch, err := l.open()
+	if err != nil {
 		l.fail(err)
 		l.wait()
 		return nil, fmt.Errorf("open SFTP: %w", err)
 	}
+	d.lookAtRoot(ctx, ch)
 	return l, nil
+}
+
+// lookAtRoot warns the operator of a root that no device will be able to use. The connection is good all the same, and the root may
+// appear later.
+func (d *dialer) lookAtRoot(ctx context.Context, ch *channel) {
+	if info, err := ch.stat(ctx, d.cfg.Root); err != nil || !info.IsDir() {
+		if err == nil {
+			err = syscall.ENOTDIR
+		}
+		d.cfg.Logger.Error("the conduit's root cannot be used", "root", d.cfg.Root, "error", err)
+	}
 }
 
 func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*ssh.Client, error) {
@@ -94,7 +108,7 @@ func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*ssh.Client, err
 		ClientVersion:     clientVersion,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("SSH handshake: %w", err)
+		return nil, fmt.Errorf("SSH handshake as user %q with %s: %w", d.cfg.User, d.who, err)
 	}
 	return ssh.NewClient(cc, channels, requests), nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -77,6 +78,18 @@ func withoutSHA1(s ssh.Signer) (ssh.Signer, error) {
 		return nil, fmt.Errorf("restrict RSA key to SHA-2: %w", err)
 	}
 	return strict, nil
+}
+
+// String names the keys for the operator, who compares them with what the server has.
+func (id identity) String() string {
+	var names []string
+	if id.signer != nil {
+		names = append(names, "key "+ssh.FingerprintSHA256(id.signer.PublicKey()))
+	}
+	if id.agent != "" {
+		names = append(names, "the keys of the agent at "+id.agent)
+	}
+	return strings.Join(names, " and ")
 }
 
 // method is the authentication by these keys. The agent is asked only when the server, known to be the right one, asks for keys.

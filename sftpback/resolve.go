@@ -19,6 +19,9 @@ import (
 // errNoHome says that the home does not exist yet. It Is fs.ErrNotExist.
 var errNoHome = fmt.Errorf("the home directory: %w", fs.ErrNotExist)
 
+// errHomeIsFile says that there is something else under the name of the home. It Is syscall.ENOTDIR.
+var errHomeIsFile = fmt.Errorf("the home: %w", syscall.ENOTDIR)
+
 // errOutside is what a path gets that a symbolic link leads out of the home.
 var errOutside = fmt.Errorf("a symbolic link leads out of the home: %w", fs.ErrPermission)
 
@@ -48,6 +51,11 @@ func (c *Conduit) resolve(ctx context.Context, ch *channel, l gateway.Location, 
 	}
 	home := c.home(l)
 	infos, err := ch.look(ctx, home, names)
+	if errors.Is(err, errNoHome) || errors.Is(err, errHomeIsFile) {
+		if rootErr := c.checkRoot(ctx, ch); rootErr != nil {
+			return spot{}, rootErr
+		}
+	}
 	if err != nil {
 		return spot{}, err
 	}
@@ -94,7 +102,7 @@ func (ch *channel) look(ctx context.Context, home string, names []string) ([]fs.
 		}
 	}
 	if !infos[0].IsDir() {
-		return nil, fmt.Errorf("the home: %w", syscall.ENOTDIR)
+		return nil, errHomeIsFile
 	}
 	return infos, nil
 }
@@ -175,6 +183,20 @@ func within(base, p string) (string, bool) {
 	}
 	below, ok := strings.CutPrefix(p, base+"/")
 	return "/" + below, ok
+}
+
+// checkRoot reports a root that is not there: something is not mounted or not configured on the server, which is no answer to what a
+// device asked for and can pass. So the error is none of those that are.
+func (c *Conduit) checkRoot(ctx context.Context, ch *channel) error {
+	switch info, err := ch.stat(ctx, c.cfg.Root); {
+	case errors.Is(err, fs.ErrNotExist):
+		return &transient{fmt.Errorf("the root %s does not exist on the server", c.cfg.Root)}
+	case err != nil:
+		return err
+	case !info.IsDir():
+		return &transient{fmt.Errorf("the root %s is not a directory on the server", c.cfg.Root)}
+	}
+	return nil
 }
 
 // makeHome creates the home of l: each missing directory below the root, but never the root, whose absence means that something is

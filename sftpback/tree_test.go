@@ -287,11 +287,22 @@ func TestRefusedByServer(t *testing.T) {
 	wantErr(t, "Remove", f.Remove(t.Context(), at("/x")), fs.ErrPermission)
 }
 
-// A missing root is not made: it is what is mounted there that is missing.
+// A missing root is not made: it is what is mounted there that is missing. That can pass, so the device must not be told that its
+// file is not there, and the operator is told at once.
 func TestRootIsNotMade(t *testing.T) {
 	f := overSSHD(t, func(cfg *Config) { cfg.Root += "/not-mounted" })
-	_, err := f.upload(t.Context(), gateway.Target{Location: at("/x")}, nil)
-	wantErr(t, "upload", err, fs.ErrNotExist)
+	for _, l := range []gateway.Location{at("/x"), {Home: "/", Path: "/x"}} {
+		_, err := f.upload(t.Context(), gateway.Target{Location: l}, nil)
+		_, lookErr := f.ReadDir(t.Context(), l)
+		for _, err := range []error{err, lookErr} {
+			if errors.Is(err, fs.ErrNotExist) || !gateway.IsTemporary(err) || !strings.Contains(err.Error(), "does not exist on the server") {
+				t.Errorf("%s: %v", l, err)
+			}
+		}
+	}
+	if !strings.Contains(f.log.String(), "the conduit's root cannot be used") {
+		t.Error("the operator was not told")
+	}
 	if _, err := os.Stat(f.root); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the root was made: %v", err)
 	}

@@ -93,10 +93,10 @@ Now by hand, in another terminal (the password is %q):
   curl -T /etc/hostname ftp://relay-12:%s@%s/events/       an upload that a rule allows
   curl -T /etc/hostname ftp://relay-12:%s@%s/              one that none does
   curl ftp://rtu-3:%s@%s/rtu-v2.bin | sha256sum            what the RTU fetches
-  ftpgw explain --config %s --device relay-12 --from 127.0.0.1 --op upload --path /hostname
+  %s explain --config %s --device relay-12 --from 127.0.0.1 --op upload --path /hostname
 The far side is %s, the audit log %s.
 What happens is shown here until Ctrl-C:`,
-		demoPassword, demoPassword, addr, demoPassword, addr, demoPassword, addr, w.path, w.far, w.cfg.Audit.Dir)
+		demoPassword, demoPassword, addr, demoPassword, addr, demoPassword, addr, os.Args[0], w.path, w.far, w.cfg.Audit.Dir)
 }
 
 const demoConfig = `# The demo's configuration: one zone, one conduit, three devices.

@@ -4,8 +4,14 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"os"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/internal/config"
@@ -29,19 +35,19 @@ func (a *appliance) watch(ctx context.Context, h hooks) {
 	}
 }
 
-// errNeedsRestart says that a new configuration differs in what only a start can bring about.
-var errNeedsRestart = errors.New("zones, conduits, the audit directory or the gateway block changed: restart to apply")
-
-// reload replaces rules, devices and the zones' certificates. Sessions that are logged in stay so; each further step is decided by the new rules, and a
-// transfer that is under way ends under those with which it began.
+// reload replaces rules, devices and the zones' certificates. Each further step of a session is decided by the new rules; a transfer that is under way ends
+// under those with which it began. Sessions of devices that are gone or changed are cut.
 func (a *appliance) reload(ctx context.Context, load func() (*config.Config, error)) error {
 	cfg, err := load()
 	if err != nil {
-		return err
+		return a.refuseReload(err)
 	}
-	if !reflect.DeepEqual(cfg.Zones, a.cfg.Zones) || !reflect.DeepEqual(cfg.Conduits, a.cfg.Conduits) ||
-		cfg.Audit != a.cfg.Audit || cfg.Gateway != a.cfg.Gateway {
-		return errNeedsRestart
+	keys, err := keyDigest(cfg)
+	if err != nil {
+		return a.refuseReload(err)
+	}
+	if changed := a.needRestart(cfg, keys); len(changed) > 0 {
+		return a.refuseReload(fmt.Errorf("changed, and only a restart can apply it: %s", strings.Join(changed, ", ")))
 	}
 	zones, err := frontZones(cfg.Zones) // the files of certificates may have other contents under their old names
 	if err != nil {
@@ -62,4 +68,46 @@ func (a *appliance) reload(ctx context.Context, load func() (*config.Config, err
 	a.cfg = cfg
 	a.logger.Info("configuration reloaded", "digest", cfg.Digest, "devices", len(cfg.Devices))
 	return nil
+}
+
+// refuseReload puts on record that a configuration was offered and not taken.
+func (a *appliance) refuseReload(cause error) error {
+	first, _, _ := strings.Cut(cause.Error(), "\n")
+	return errors.Join(cause, a.log.Note(audit.Record{Event: audit.ConfigRefused, Cause: first}))
+}
+
+// needRestart names what a new configuration changes that only a start can bring about.
+func (a *appliance) needRestart(cfg *config.Config, keys string) (changed []string) {
+	for what, same := range map[string]bool{
+		"the zones":            reflect.DeepEqual(cfg.Zones, a.cfg.Zones),
+		"the conduits":         reflect.DeepEqual(cfg.Conduits, a.cfg.Conduits),
+		"a key or known_hosts": keys == a.keys,
+		"the audit block":      reflect.DeepEqual(cfg.Audit, a.cfg.Audit),
+		"the gateway block":    reflect.DeepEqual(cfg.Gateway, a.cfg.Gateway),
+	} {
+		if !same {
+			changed = append(changed, what)
+		}
+	}
+	slices.Sort(changed)
+	return changed
+}
+
+// keyDigest is over the contents of the files with keys that the conduits use: they are read at start only.
+func keyDigest(cfg *config.Config) (string, error) {
+	h := sha256.New()
+	for _, c := range cfg.Conduits {
+		for _, file := range []string{c.Identity, c.KnownHosts} {
+			if file == "" {
+				continue
+			}
+			content, err := os.ReadFile(file)
+			if err != nil {
+				return "", fmt.Errorf("conduit %q: %w", c.Name, err)
+			}
+			sum := sha256.Sum256(content)
+			h.Write(sum[:])
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
 }

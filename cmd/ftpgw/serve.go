@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -33,7 +35,8 @@ func newServeCommand(env environment) *cobra.Command {
 
 SIGTERM or SIGINT: no device is accepted any more, running transfers may finish within the configured
 shutdown_grace and are aborted then, and the program ends with 0. A second signal ends it at once.
-SIGHUP: the configuration is read again; rules, devices and certificates are replaced if it is valid and nothing else changed.`,
+SIGHUP: the configuration is read again; rules, devices and certificates are replaced if it is valid and nothing else changed.
+Sessions of devices that were removed or changed are cut; all others go on under the new rules.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			logger, err := newLogger(env.stderr, format, level)
@@ -52,7 +55,7 @@ SIGHUP: the configuration is read again; rules, devices and certificates are rep
 			defer signal.Stop(hup)
 			return serve(ctx, cfg, logger, hooks{
 				reload: hup,
-				load:   func() (*config.Config, error) { return loadConfig(env, path) },
+				load:   func() (*config.Config, error) { return loadQuietly(env, path) },
 				ready:  func(*appliance) {},
 			})
 		},
@@ -79,6 +82,24 @@ func newLogger(w io.Writer, format, level string) (*slog.Logger, error) {
 	return nil, fmt.Errorf("--log-format %q: use text or json", format)
 }
 
+// loadQuietly reads the configuration with its diagnostics in the error: beside a running log, text on stderr belongs to no record.
+func loadQuietly(env environment, path string) (*config.Config, error) {
+	var diagnostics strings.Builder
+	env.stderr, env.terminal, env.width = &diagnostics, false, 0
+	cfg, err := loadConfig(env, path)
+	if err != nil && diagnostics.Len() > 0 {
+		err = fmt.Errorf("%w:\n%s", err, diagnostics.String())
+	}
+	return cfg, err
+}
+
+func addressWords(addrs []net.Addr) (words []string) {
+	for _, a := range addrs {
+		words = append(words, a.String())
+	}
+	return words
+}
+
 // hooks are what serve's callers differ in.
 type hooks struct {
 	reload <-chan os.Signal
@@ -90,6 +111,7 @@ type hooks struct {
 // appliance is a gateway with all its parts, wired together.
 type appliance struct {
 	cfg      *config.Config
+	keys     string // keyDigest of cfg at the start
 	logger   *slog.Logger
 	log      *audit.Log
 	recorder gateway.Recorder // log, or what stands in front of it
@@ -109,6 +131,9 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	a := &appliance{cfg: cfg, logger: logger, log: log, recorder: log}
 	if h.seen != nil {
 		a.recorder = &watchedLog{log, h.seen}
+	}
+	if a.keys, err = keyDigest(cfg); err != nil {
+		return err
 	}
 	if err := a.assemble(); err != nil {
 		return err
@@ -130,7 +155,7 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 		return err
 	}
 	a.awaitConduits(ctx)
-	logger.Info("ready", "version", version(), "zones", a.front.Addresses(), "conduits", len(cfg.Conduits), "devices", len(cfg.Devices))
+	logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(cfg.Conduits), "devices", len(cfg.Devices))
 	running.Go(func() { a.watch(back, h) })
 	h.ready(a)
 	return a.front.Serve(ctx, cfg.Gateway.ShutdownGrace)

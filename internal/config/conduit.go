@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -90,6 +91,10 @@ func (b body) identity(c *Conduit) {
 	info, err := os.Stat(c.Identity)
 	if err != nil {
 		b.fail(at, "Unusable identity", "The private key %q cannot be read: %s.", written.text, osReason(err))
+		return
+	}
+	if strings.HasSuffix(c.Identity, ".pub") {
+		b.fail(at, "Unusable identity", "%q has the name of a public key. The private key is the file without .pub.", written.text)
 		return
 	}
 	if mode := info.Mode(); mode.IsRegular() && mode.Perm()&0o077 != 0 {

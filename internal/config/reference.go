@@ -63,7 +63,10 @@ The operations of rules are:
 | ` + "`mkdir`" + `, ` + "`rmdir`" + ` | MKD, RMD |
 | ` + "`modify`" + ` | MFMT, SITE CHMOD |
 
-CWD, CDUP and PWD need no rule.
+CWD, CDUP and PWD need no rule of their own, but a device that no rule could ever allow anything is refused them. A listing shows all
+names of a directory: rules decide about the directory that is listed, not about each name in it. An upload or a rename replaces a
+file that stands under the name. Files are made with mode 0640 and directories with 0750, or stricter where the server's umask is. A
+device's home is made when the device first writes; other directories are not.
 
 `
 
@@ -78,7 +81,7 @@ func valueKinds() []valueKind {
 		{kindText, "one line of text", `"..."`},
 		{kindPath, "a file or directory; one on this machine is relative to the directory of the configuration", `"id_ed25519"`},
 		{kindDuration, "a number and a unit (ms, s, m, h), above zero, 24h at most", `"1m30s"`},
-		{kindSize, "a whole number of bytes, or with a unit: kB, MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB are powers of 1024", `"64MiB"`},
+		{kindSize, "a whole number of bytes, or with a unit: B; kB (or KB), MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB are powers of 1024", `"64MiB"`},
 		{kindNumber, "a whole number", `2`},
 		{kindAddress, "an IP address", `"192.0.2.10"`},
 		{kindAddressPort, "an address and a TCP port; IPv6 addresses stand in brackets", `"[2001:db8::1]:22"`},

@@ -53,7 +53,7 @@ func ParseSize(text string) (int64, error) {
 	}
 	factor, ok := sizeUnits()[unit]
 	if !ok {
-		return 0, fmt.Errorf("%q is not a unit of sizes; kB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB are powers of 1024", unit)
+		return 0, fmt.Errorf("%q is not a unit of sizes; B is a byte, kB, MB, GB, TB are powers of 1000, KiB, MiB, GiB, TiB are powers of 1024", unit)
 	}
 	if n > math.MaxInt64/factor {
 		return 0, fmt.Errorf("the size %q is too large", text)

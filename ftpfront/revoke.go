@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ftpfront
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+)
+
+// errRevoked ends the sessions of a device that the configuration no longer has, or has in another form.
+var errRevoked = errors.New("the device was removed from the configuration, or changed")
+
+// standing is what decides from outside whether a session may go on. Its fields are guarded by the lock.
+type standing struct {
+	sync.Mutex
+	idle   bool                    // a command line is waited for
+	ended  error                   // why the session must end as soon as it is idle: errShutdown or errRevoked
+	device *Device                 // who is logged in
+	cut    context.CancelCauseFunc // ends what the session is doing
+}
+
+// SetDevices replaces those who may log in. A session of a device that is as it was goes on; where the device is gone or changed,
+// the session is cut, and a transfer with it.
+func (f *Front) SetDevices(devices []Device) {
+	f.login.Store(newLogin(devices))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range f.sessions {
+		s.review()
+	}
+}
+
+// enter notes who is logged in, or nobody. It fails where the device has been revoked since its password was checked.
+func (s *session) enter(d *Device) error {
+	s.turn.Lock()
+	s.turn.device = d
+	s.turn.Unlock()
+	s.review()
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if errors.Is(s.turn.ended, errRevoked) {
+		return errRevoked
+	}
+	return nil
+}
+
+// review cuts the session if its device is no longer there as it logged in.
+func (s *session) review() {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if s.turn.device == nil || s.front.login.Load().has(*s.turn.device) {
+		return
+	}
+	s.turn.ended = errRevoked
+	s.turn.cut(errRevoked)
+	s.wakeLocked()
+}
+
+// drain ends the session as soon as no command is being carried out.
+func (s *session) drain() {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	if s.turn.ended == nil {
+		s.turn.ended = errShutdown
+	}
+	s.wakeLocked()
+}
+
+// wakeLocked ends the wait for a command line.
+func (s *session) wakeLocked() {
+	if !s.turn.idle {
+		return
+	}
+	if err := s.conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		s.log.Debug("wake an idle session", "error", err)
+	}
+}
+
+// has reports whether a device is there in exactly this form.
+func (l *login) has(d Device) bool {
+	return slices.ContainsFunc(l.devices[d.User], func(other Device) bool { return reflect.DeepEqual(other, d) })
+}
