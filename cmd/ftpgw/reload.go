@@ -35,8 +35,8 @@ func (a *appliance) watch(ctx context.Context, h hooks) {
 	}
 }
 
-// reload replaces rules, devices and the zones' certificates. Each further step of a session is decided by the new rules; a transfer that is under way ends
-// under those with which it began. Sessions of devices that are gone or changed are cut.
+// reload replaces rules, devices and the zones' certificates. Each further step of a session is decided by the new rules; a transfer
+// that is under way ends under those with which it began. Sessions of devices that are gone or changed are cut.
 func (a *appliance) reload(ctx context.Context, load func() (*config.Config, error)) error {
 	cfg, err := load()
 	if err != nil {
@@ -51,7 +51,7 @@ func (a *appliance) reload(ctx context.Context, load func() (*config.Config, err
 	}
 	zones, err := frontZones(cfg.Zones) // the files of certificates may have other contents under their old names
 	if err != nil {
-		return err
+		return a.refuseReload(err)
 	}
 	r := audit.Record{Event: audit.ConfigLoaded, Detail: map[string]string{"digest": cfg.Digest, "before": a.cfg.Digest}}
 	if err := a.log.Record(ctx, r); err != nil {
