@@ -13,6 +13,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
@@ -24,6 +25,7 @@ type protection struct {
 	data    *tls.Config // for data connections
 	sized   bool        // PBSZ was sent
 	private bool        // PROT P is in force
+	bare    atomic.Bool // the last data connection ended without a close_notify of the device
 }
 
 // auth begins TLS (RFC 4217, 4). The old names SSL and TLS-P mean that data connections are protected from the start, TLS and TLS-C
@@ -196,6 +198,9 @@ func (s *session) mustProtect() bool {
 // private reports whether data connections are protected.
 func (s *session) private() bool { return s.tls != nil && s.tls.private }
 
+// notified reports whether the last data connection was ended by the device's close_notify.
+func (s *session) notified() bool { return s.private() && !s.tls.bare.Load() }
+
 // mustProtectData reports whether the zone refuses data connections as they would be made now.
 func (s *session) mustProtectData() bool {
 	return s.zone.TLS != nil && s.zone.TLS.DataRequired && !s.private()
@@ -207,7 +212,6 @@ func (s *session) protectData() func(context.Context, *dataConn) error {
 		return nil
 	}
 	zone, p := s.zone, s.tls
-	return func(ctx context.Context, d *dataConn) error {
-		return d.protect(ctx, p.data, func(data tls.ConnectionState) error { return zone.TLS.admit(p.state, data) }, zone.DataTimeout)
-	}
+	p.bare.Store(false)
+	return func(ctx context.Context, d *dataConn) error { return d.protect(ctx, zone.TLS, p, zone.DataTimeout) }
 }

@@ -18,7 +18,7 @@ const leastSettle = 20 * time.Millisecond
 
 // ending is asked for when the data of an upload have ended. left is closed when QUIT comes.
 func (s *session) ending(left <-chan struct{}) gateway.Ending {
-	return gateway.Ending{Notified: s.private(), Settle: s.settleTime(), Left: left, Present: s.present}
+	return gateway.Ending{Notified: s.notified(), Settle: s.settleTime(), Left: left, Present: s.present}
 }
 
 // settleTime is the zone's, or measured: the end of the control connection may be as much later than that of the data as the

@@ -19,6 +19,8 @@ type TLS struct {
 	Required      bool        // no login in clear
 	DataRequired  bool        // no data connection in clear: PROT P is demanded
 	ReuseRequired bool        // a data connection must resume the TLS session of its control connection
+	// CloseOptional lets an upload end with a bare FIN, as it does in clear, for devices that send no close_notify.
+	CloseOptional bool
 }
 
 // LoadTLS reads what a zone's TLS is made of: PEM files of the certificate with its chain and of its private key, and of the

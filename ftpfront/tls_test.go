@@ -627,3 +627,46 @@ func TestDataHandshakeThatDoesNotCome(t *testing.T) {
 		t.Error("a file was published")
 	}
 }
+
+// A zone can bear with devices that never send a close_notify. What breaks off within a record is refused even there.
+func TestCloseNotifyOptional(t *testing.T) {
+	t.Parallel()
+	a := newAuthority(t)
+	f := startTLS(t, a, func(z *TLS) { z.CloseOptional = true })
+	config := a.device(tls.VersionTLS13)
+	c := f.authTLS(t, config)
+	for _, test := range []struct {
+		name   string
+		code   int
+		finish func(*tls.Conn) error
+	}{
+		{"fin", 226, func(conn *tls.Conn) error { return conn.NetConn().Close() }},
+		{"notify", 226, (*tls.Conn).Close},
+		{"cut", 426, func(conn *tls.Conn) error {
+			if _, err := conn.NetConn().Write([]byte{23, 3, 3, 1, 0, 7}); err != nil { // the beginning of a record of 256 bytes
+				return err
+			}
+			return conn.NetConn().Close()
+		}},
+	} {
+		conn, err := c.dataTLS("STOR /"+test.name, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write([]byte("content")); err != nil {
+			t.Fatal(err)
+		}
+		if err := test.finish(conn); err != nil {
+			t.Fatal(err)
+		}
+		c.expect(test.code)
+		if _, ok := f.remote.Get("/relay/" + test.name); ok != (test.code == 226) {
+			t.Errorf("%s: published is %v", test.name, ok)
+		}
+	}
+	for _, r := range f.log.of(audit.TransferCommitted) {
+		if slices.Contains(r.Evidence, "close-notify") != (r.Path == "/notify") {
+			t.Errorf("the evidence of %s is %q", r.Path, r.Evidence)
+		}
+	}
+}

@@ -21,6 +21,7 @@ func frontTLS(z config.ZoneTLS) (*ftpfront.TLS, error) {
 	}
 	return &ftpfront.TLS{
 		Config: c, Implicit: z.Implicit, Required: z.Required, DataRequired: z.DataRequired, ReuseRequired: z.ReuseRequired,
+		CloseOptional: z.CloseOptional,
 	}, nil
 }
 

@@ -18,6 +18,7 @@ type ZoneTLS struct {
 	ClientCA      string // PEM file, absolute; or ""
 	MinVersion    uint16 // tls.VersionTLS12 or tls.VersionTLS13
 	DataRequired  bool   // PROT P is demanded
+	CloseOptional bool   // an upload may end without close_notify
 	ReuseRequired bool   // data connections resume the TLS session of their control connection
 }
 
@@ -26,6 +27,7 @@ func tlsUses() []string     { return []string{"off", "optional", "required"} }
 func tlsModes() []string    { return []string{"explicit", "implicit"} }
 func tlsVersions() []string { return []string{"1.2", "1.3"} }
 func dataTLSUses() []string { return []string{"optional", "required"} }
+func closes() []string      { return []string{"required", "optional"} }
 func reuses() []string      { return []string{"off", "required"} }
 
 func tlsAttributes() []attribute {
@@ -44,6 +46,8 @@ func tlsAttributes() []attribute {
 			meaning: "The oldest version of TLS that is spoken: `\"1.2\"` or `\"1.3\"`."},
 		{name: "data_tls", kind: kindText, fallback: dataTLSUses()[0], example: `"required"`,
 			meaning: "Whether data connections must be protected, too (PROT P). `\"optional\"`: the device chooses. `\"required\"`: a transfer in clear is refused with 521."},
+		{name: "close_notify", kind: kindText, fallback: closes()[0], example: `"optional"`,
+			meaning: "Whether the data of a protected upload must end with the close_notify of TLS. `\"required\"`: an upload without it is refused with 426. `\"optional\"`: it is taken as one in clear would be, for devices that never send it."},
 		{name: "session_reuse", kind: kindText, fallback: reuses()[0], example: `"required"`,
 			meaning: "`\"required\"`: a protected data connection must resume the TLS session of its control connection, which proves that both are the same device's; otherwise the transfer is refused with 522."},
 	}
@@ -62,7 +66,7 @@ func (b body) tls() ZoneTLS {
 	z := ZoneTLS{
 		On: true, Required: use == "required", Implicit: b.choice("tls_mode", tlsModes()...) == "implicit",
 		DataRequired: b.choice("data_tls", dataTLSUses()...) == "required", ReuseRequired: b.choice("session_reuse", reuses()...) == "required",
-		MinVersion: tls.VersionTLS12,
+		CloseOptional: b.choice("close_notify", closes()...) == "optional", MinVersion: tls.VersionTLS12,
 	}
 	if b.choice("tls_min_version", tlsVersions()...) == "1.3" {
 		z.MinVersion = tls.VersionTLS13

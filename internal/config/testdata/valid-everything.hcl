@@ -22,6 +22,7 @@ zone "bay-7" {
   tls_min_version = "1.3"
   data_tls        = "required"
   session_reuse   = "required"
+  close_notify    = "optional"
 }
 
 zone "bay-8" {

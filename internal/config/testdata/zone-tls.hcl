@@ -60,6 +60,7 @@ zone "words" {
   tls_min_version = "1.1"
   data_tls = "off"
   session_reuse = "yes"
+  close_notify = "never"
   certificate = "gateway.pem"
   private_key = "gateway.key"
 }
