@@ -74,8 +74,8 @@ type CommandFields struct {
 type TransferFields struct {
 	Transfer    string   `json:"transfer,omitempty"` // joins the records of one transfer
 	Op          string   `json:"op"`
-	Path        string   `json:"path"` // as the device sees it
-	To          string   `json:"to,omitempty"`
+	Path        string   `json:"path"`         // as the device sees it
+	To          string   `json:"to,omitempty"` // the new name of a rename; where an upload is published, below the conduit's root, if its rule says so
 	Bytes       *int64   `json:"bytes,omitempty"`
 	Offset      int64    `json:"offset,omitempty"` // where a continued transfer began
 	SHA256      string   `json:"sha256,omitempty"`

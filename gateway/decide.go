@@ -45,7 +45,7 @@ func (g *Gateway) decideQuestion(p *policy.Policy, s Session, q policy.Question)
 // decisionFields are the fields of a record about a decision.
 func decisionFields(op policy.Operation, path string, d policy.Decision) *audit.TransferFields {
 	return &audit.TransferFields{
-		Op: string(op), Path: path, Rule: d.Rule, Reason: d.Reason,
+		Op: string(op), Path: path, To: d.Deliver.Path, Rule: d.Rule, Reason: d.Reason,
 		Conduit: d.Deliver.Conduit, Acknowledge: string(d.Deliver.Acknowledge),
 	}
 }

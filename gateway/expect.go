@@ -171,5 +171,5 @@ func (in *Incoming) keepAside(cause error) bool {
 // setAside remembers what was kept, for the record.
 func (in *Incoming) setAside(receipt Receipt, name string) {
 	in.kept = &receipt
-	in.keptAs = path.Join(path.Dir(in.request.Path), name)
+	in.keptAs = path.Join(path.Dir(in.location().Path), name)
 }

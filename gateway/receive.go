@@ -69,6 +69,9 @@ func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*I
 	if err := in.checkName(); err != nil {
 		return nil, err
 	}
+	if err := in.checkPlace(); err != nil {
+		return nil, err
+	}
 	if in.remote, err = g.remote(in.decision.Deliver.Conduit); err != nil {
 		return nil, err
 	}
@@ -115,8 +118,6 @@ func (in *Incoming) requirements() Requirements {
 	return Requirements{Fsync: in.decision.Deliver.RequireFsync, Atomic: in.decision.Deliver.RequireAtomic}
 }
 
-func (in *Incoming) location() Location { return in.session.locate(in.request.Path) }
-
 // Take reads the file from the device until io.EOF and passes it on. It returns the number of bytes taken from src; an error of
 // src is returned as it is.
 func (in *Incoming) Take(ctx context.Context, src io.Reader) (int64, error) {
@@ -144,6 +145,11 @@ func (in *Incoming) Take(ctx context.Context, src io.Reader) (int64, error) {
 
 // begin opens the far side and carries over what is kept of the base.
 func (in *Incoming) begin(ctx context.Context) error {
+	if in.decision.Deliver.Path != "" {
+		if err := makeParents(ctx, in.remote, in.location()); err != nil {
+			return err
+		}
+	}
 	up, err := in.remote.Begin(ctx, Target{
 		Location: in.location(), Base: in.base,
 		Verify: Verification(in.decision.Deliver.Verify), Require: in.requirements(), Digest: func() []byte { return in.hash.Sum(nil) },

@@ -50,4 +50,7 @@ type Delivery struct {
 	// Expect, where not nil, is what is known of the files besides, and Incomplete what becomes of one that is not whole.
 	Expect     *Expectation
 	Incomplete Incomplete
+	// Path, in a Decision about an upload or append, is where the file is published, absolute below the conduit's root, where the
+	// rule says so; empty is the path that the device gave, below its home. It is a Rule's PathTemplate, filled in.
+	Path string
 }

@@ -31,6 +31,8 @@ func Functions() []Function {
 		{`split(separator, text)`, "the list of the parts"},
 		{`contains(list, text)`, "whether the text is in the list"},
 		{`length(list)`, "the number of its elements; strlen(text) the number of characters"},
+		{`comname(stamp, station, device, company)`, "the required fields of a file name after IEEE C37.232 (COMNAME), for paths: " +
+			"`260301,063015123,-5t,Newark,relay-12,Utility`; the extension is for you to add"},
 		{`kib(n)`, "n times 1024 bytes; mib(n) and gib(n) likewise"},
 	}
 }
@@ -51,6 +53,7 @@ func functions() map[string]function.Function {
 		"split":      stdlib.SplitFunc,
 		"contains":   containsFunction(),
 		"length":     lengthFunction(),
+		"comname":    comnameFunction(),
 		"kib":        multiple(1 << 10),
 		"mib":        multiple(1 << 20),
 		"gib":        multiple(1 << 30),

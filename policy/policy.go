@@ -132,15 +132,15 @@ func (p *Policy) Decide(q Question) Decision {
 		case outcome == pending:
 			open = true
 		case open && candidate != nil:
-			return candidate.pend(bound)
+			return candidate.pend(&in, bound)
 		case outcome == failed:
 			return r.decideFailed(&in)
 		default:
-			return r.decide(q.Op)
+			return r.decide(&in)
 		}
 	}
 	if candidate != nil {
-		return candidate.pend(bound)
+		return candidate.pend(&in, bound)
 	}
 	return Decision{Verdict: Denied, Reason: NoRule}
 }
@@ -164,13 +164,28 @@ func (p *Policy) ConduitsFor(device, zone string, peer netip.Addr) []string {
 	return conduits
 }
 
-func (r *compiled) decide(op Operation) Decision {
+func (r *compiled) decide(in *inquiry) Decision {
 	if r.Deny {
 		return Decision{Verdict: Denied, Rule: r.Name, Reason: r.Reason}
 	}
 	d := Decision{Verdict: Allowed, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver}
-	if op.transfers() {
+	if in.Op.transfers() {
 		d.MaxSize = r.MaxSize
+	}
+	return r.place(in, d)
+}
+
+// place fills in the path of an upload. Where that fails the file cannot go anywhere.
+func (r *compiled) place(in *inquiry, d Decision) Decision {
+	if r.PathTemplate == nil || in.Op != Upload && in.Op != Append {
+		return d
+	}
+	if in.scope == nil {
+		in.scope = newScope(in)
+	}
+	var err error
+	if d.Deliver.Path, err = r.PathTemplate.path(in.scope, r.location()); err != nil {
+		return Decision{Verdict: Denied, Rule: r.Name, Reason: fmt.Sprintf("the rule's path could not be filled in: %v", err)}
 	}
 	return d
 }
@@ -181,8 +196,8 @@ func (r *compiled) decideFailed(in *inquiry) Decision {
 	return Decision{Verdict: Denied, Rule: r.Name, Reason: fmt.Sprintf("the rule's condition could not be evaluated: %v", err)}
 }
 
-func (r *compiled) pend(bound sizeBound) Decision {
-	return Decision{Verdict: Pending, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, MaxSize: bound.max}
+func (r *compiled) pend(in *inquiry, bound sizeBound) Decision {
+	return r.place(in, Decision{Verdict: Pending, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, MaxSize: bound.max})
 }
 
 // location is where the rule's times of day are told.

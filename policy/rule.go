@@ -30,6 +30,8 @@ type Rule struct {
 	Ops     []Operation
 	Deny    bool // the rule denies Ops instead of allowing them
 	Deliver Delivery
+	// PathTemplate says under which path an upload is published; nil is the one that the device gave.
+	PathTemplate *Template
 }
 
 // Device is what a policy knows of a device besides its name.

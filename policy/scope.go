@@ -32,6 +32,7 @@ func Variables() []Variable {
 		{"transfer.ascii", "true or false", "the device asked for type A"},
 		{"time.date", "text", "such as \"2006-01-31\", in the rule's time zone"},
 		{"time.clock", "text", "such as \"22:05:00\""},
+		{"time.stamp", "text", "such as \"2006-01-31T22:05:00.123+01:00\""},
 		{"time.weekday", "text", "mon, tue, wed, thu, fri, sat or sun"},
 		{"time.year", "number", "with time.month, time.day, time.hour and time.minute"},
 	}
@@ -58,7 +59,7 @@ func (l *Language) unknown() map[string]cty.Value {
 		"peer":     object(map[string]cty.Type{"address": text}),
 		"file":     object(map[string]cty.Type{"path": text, "name": text, "dir": text, "ext": text, "size": number, "declared_size": number}),
 		"transfer": object(map[string]cty.Type{"op": text, "ascii": cty.Bool}),
-		"time": object(map[string]cty.Type{"date": text, "clock": text, "weekday": text, "year": number, "month": number, "day": number,
+		"time": object(map[string]cty.Type{"stamp": text, "date": text, "clock": text, "weekday": text, "year": number, "month": number, "day": number,
 			"hour": number, "minute": number}),
 	}
 }
@@ -131,7 +132,8 @@ func (in *inquiry) labels(l *Language) cty.Value {
 func timeValue(t time.Time) cty.Value {
 	number := func(n int) cty.Value { return cty.NumberIntVal(int64(n)) }
 	return cty.ObjectVal(map[string]cty.Value{
-		"date": cty.StringVal(t.Format(time.DateOnly)), "clock": cty.StringVal(t.Format(time.TimeOnly)),
+		"stamp": cty.StringVal(t.Format("2006-01-02T15:04:05.000Z07:00")),
+		"date":  cty.StringVal(t.Format(time.DateOnly)), "clock": cty.StringVal(t.Format(time.TimeOnly)),
 		"weekday": cty.StringVal(weekdayName(t.Weekday())),
 		"year":    number(t.Year()), "month": number(int(t.Month())), "day": number(t.Day()), "hour": number(t.Hour()), "minute": number(t.Minute()),
 	})

@@ -39,6 +39,9 @@ func (a answer) text() string {
 	if d.Verdict != policy.Denied {
 		line("deliver", "conduit %q, acknowledged when %s%s", d.Deliver.Conduit, d.Deliver.Acknowledge, demands(d.Deliver))
 	}
+	if d.Deliver.Path != "" {
+		line("path", "%s below the conduit's root", d.Deliver.Path)
+	}
 	if d.Verdict == policy.Pending && d.MaxSize > 0 {
 		line("size", "denied if the size is above %d bytes", d.MaxSize)
 	}
@@ -110,13 +113,14 @@ func (a answer) document() any {
 		Reason      string   `json:"reason"`
 		Conduit     string   `json:"conduit,omitempty"`
 		Acknowledge string   `json:"acknowledge,omitempty"`
+		To          string   `json:"to,omitempty"` // where an upload is published, below the conduit's root, if the rule says so
 		Verify      string   `json:"verify,omitempty"`
 		Require     []string `json:"require,omitempty"`
 		MaxSize     int64    `json:"max_size,omitempty"` // bytes; absent where there is no bound
 		Question    question `json:"question"`
 		Steps       []step   `json:"steps"`
 	}{
-		Verdict: d.Verdict.String(), Login: a.login == "", Rule: d.Rule, Reason: d.Reason, MaxSize: d.MaxSize, Steps: []step{},
+		Verdict: d.Verdict.String(), Login: a.login == "", Rule: d.Rule, Reason: d.Reason, MaxSize: d.MaxSize, To: d.Deliver.Path, Steps: []step{},
 		Question: question{Device: q.Device, Zone: q.Zone, From: q.Peer.String(), Op: string(q.Op), Path: q.Path, At: q.Time},
 	}
 	if d.Verdict != policy.Denied {

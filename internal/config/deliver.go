@@ -21,11 +21,14 @@ func deliverSpec() blockSpec {
 				meaning: "How it is made sure that the server holds what the device sent, before the file gets its final name. `\"size\"`: the server has acknowledged every byte, flushed the file where it can, and reports as many bytes as were sent. `\"readback\"`: besides, the file is read back and its SHA-256 compared, at the price of carrying it twice. `\"extension\"`: besides, the server computes the SHA-256 itself (check-file); from a server that cannot, the file is read back. The receipt in the audit log says which it was. See [durability](durability.md)."},
 			{name: "require", kind: kindRequirements, absent: "what the server cannot do is done without, and the receipt says so", example: `["fsync", "atomic"]`,
 				meaning: "What the server must be able to do; an upload is refused with 450 before a byte is sent if it is not. `fsync`: put the file on stable storage before it gets its final name. `atomic`: replace what stands under the final name in one step."},
+			{name: "path", kind: kindTemplate, absent: "the path that the device gave, below its home", example: `"/${device.name}/${time.date}/${file.name}"`,
+				meaning: "Where an upload is published, below the conduit's root: an HCL template over the variables and functions of conditions; see [policy](policy.md). Directories are made where they are missing. Listings and downloads are not affected."},
 		},
 	}
 }
 
-func (b body) deliver(deny bool, conduits []string) policy.Delivery {
+func (b body) deliver(deny bool, known names) (policy.Delivery, *policy.Template) {
+	conduits := known.conduits
 	delivery := policy.Delivery{Acknowledge: policy.Delivered, Verify: policy.VerifySize}
 	blocks := b.content.Blocks.OfType("deliver")
 	if len(blocks) == 0 {
@@ -36,7 +39,7 @@ func (b body) deliver(deny bool, conduits []string) policy.Delivery {
 			b.fail(b.header, "Missing deliver", "%s allows, and there are several conduits, so it must say which one: deliver { conduit = %q }. %s",
 				b.title(), conduits[0], enumerate("conduits", conduits))
 		}
-		return delivery
+		return delivery, nil
 	}
 	for _, extra := range blocks[1:] {
 		b.fail(extra.DefRange, "Duplicate deliver", "The deliver block was already defined at %s.", place(blocks[0].DefRange))
@@ -49,7 +52,7 @@ func (b body) deliver(deny bool, conduits []string) policy.Delivery {
 	to.acknowledge()
 	delivery.Verify = to.verify()
 	to.require(&delivery)
-	return delivery
+	return delivery, to.template("path", known.language)
 }
 
 func (b body) conduitName(conduits []string) string {

@@ -97,6 +97,7 @@ func valueKinds() []valueKind {
 		{kindInstant, "date and time of day, or RFC 3339 with an offset", `"2026-03-01 18:00"`},
 		{kindLabels, "names (letters, digits, _) with one text each", `{ vendor = "SEL" }`},
 		{kindCondition, "an HCL expression that is true or false; see [policy](policy.md)", `file.size < mib(64)`},
+		{kindTemplate, "an HCL text with expressions in ${ }; see [policy](policy.md)", `"/${device.name}/${file.name}"`},
 	}
 }
 

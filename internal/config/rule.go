@@ -95,8 +95,11 @@ func (d *decoder) rule(block *hcl.Block, known names) policy.Rule {
 	if r.Deny {
 		r.Ops = b.operations("deny")
 	}
-	r.Deliver = b.deliver(r.Deny, known.conduits)
+	r.Deliver, r.PathTemplate = b.deliver(r.Deny, known)
 	r.Deliver.Expect, r.Deliver.Incomplete = b.expect(r.Ops), b.incomplete(r.Ops)
+	if x := r.Deliver.Expect; x != nil && x.Companion != nil && r.PathTemplate != nil {
+		b.fail(b.header, "Companion and path", "%s looks for companions beside the file as the device names it, and its deliver.path publishes elsewhere. Use one of them.", b.title())
+	}
 	return r
 }
 

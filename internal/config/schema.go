@@ -29,6 +29,7 @@ const (
 	kindLabels       kind = "labels"
 	kindCondition    kind = "condition"
 	kindNames        kind = "list of names"
+	kindTemplate     kind = "template"
 )
 
 // attribute describes one attribute of a block. Schema, default value and reference are all made from it.

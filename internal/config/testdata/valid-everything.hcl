@@ -115,3 +115,12 @@ rule "records" {
     name_size = ".*_(?P<size>[0-9]+)[.]dat"
   }
 }
+
+rule "filed" {
+  reason = "a record has a place of its own"
+  allow  = ["upload"]
+  deliver {
+    conduit = "archive"
+    path    = "/records/${device.name}/${lower(file.name)}"
+  }
+}
