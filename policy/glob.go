@@ -30,9 +30,11 @@ const (
 	prefix        // relay-*
 )
 
+// special are the signs that stand for something else in a pattern.
+const special = `*?[\`
+
 // shapeOf finds the form of a pattern that is valid.
 func shapeOf(pattern string) (shape, string) {
-	const special = `*?[\`
 	if !strings.ContainsAny(pattern, special) {
 		return literal, pattern
 	}

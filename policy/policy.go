@@ -92,6 +92,18 @@ func (p *Policy) Rules() []Rule {
 	return rules
 }
 
+// RulesFor returns the rules that could be about the named device, in their order.
+func (p *Policy) RulesFor(device string) []Rule {
+	var rules []Rule
+	in := p.inquire(Question{Device: device})
+	for _, r := range p.candidates(&in) {
+		if in.picked || r.about(device, nil) {
+			rules = append(rules, r.Rule)
+		}
+	}
+	return rules
+}
+
 // Devices returns the devices that the policy knows, by name.
 func (p *Policy) Devices() []Device {
 	var devices []Device

@@ -89,7 +89,7 @@ func examples(t testing.TB) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() || filepath.Ext(e.Name()) == ".hcl" {
+		if e.IsDir() || filepath.Ext(e.Name()) == ".hcl" && !strings.HasSuffix(e.Name(), "_test.hcl") {
 			names = append(names, e.Name())
 		}
 	}

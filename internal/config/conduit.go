@@ -86,6 +86,9 @@ func (b body) identity(c *Conduit) {
 	if c.Identity = b.path("identity"); c.Identity == "" {
 		return
 	}
+	if b.checks.WithoutKeys {
+		return
+	}
 	at := b.valueRange("identity")
 	written, _ := b.text("identity")
 	info, err := os.Stat(c.Identity)
@@ -119,7 +122,7 @@ func (b body) hostKey(c *Conduit) {
 			b.invalid("host_key", text, err)
 		}
 	}
-	if c.KnownHosts = b.path("known_hosts"); c.KnownHosts != "" {
+	if c.KnownHosts = b.path("known_hosts"); c.KnownHosts != "" && !b.checks.WithoutKeys {
 		b.knownHosts(c)
 	}
 }

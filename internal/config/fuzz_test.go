@@ -32,7 +32,8 @@ func FuzzLoad(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	accept := func(string) error { return nil }
-	checks := Checks{Identity: accept, HostKey: accept, KnownHosts: func(string, string) error { return nil }}
+	checks := Checks{Identity: accept, HostKey: accept, KnownHosts: func(string, string) error { return nil },
+		Certificate: func(string, string) error { return nil }, ClientCA: accept}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := parse("fuzz.hcl", dir, []source{{"fuzz.hcl", text}}, checks)
@@ -55,7 +56,8 @@ func FuzzLoad(f *testing.F) {
 func TestDeepNestingIsRefused(t *testing.T) {
 	const n = 20_000
 	accept := func(string) error { return nil }
-	checks := Checks{Identity: accept, HostKey: accept, KnownHosts: func(string, string) error { return nil }}
+	checks := Checks{Identity: accept, HostKey: accept, KnownHosts: func(string, string) error { return nil },
+		Certificate: func(string, string) error { return nil }, ClientCA: accept}
 	for name, text := range map[string]string{
 		"brackets":   "x = " + strings.Repeat("[", n),
 		"signs":      "x = (" + strings.Repeat("-\n", n) + "1)",

@@ -22,8 +22,11 @@ import (
 // maxFile bounds one file of a configuration, in bytes. A configuration of ten thousand devices is smaller.
 const maxFile = 4 << 20
 
-// Checks are what the configuration needs to know about keys. All of them must be set. Their errors are shown as they are.
+// Checks are what the configuration needs to know about keys. All of the functions must be set. Their errors are shown as they are.
 type Checks struct {
+	// WithoutKeys is for questions about the policy alone, on machines that do not have the keys: no key file is looked at.
+	WithoutKeys bool
+
 	Identity    func(file string) error                    // can the private key be used?
 	HostKey     func(line string) error                    // is it a public key that can be pinned?
 	KnownHosts  func(file, address string) error           // does the file know a key of the server at host:port?
@@ -77,7 +80,7 @@ func read(path string) (dir string, sources []source, err error) {
 	return dir, sources, nil
 }
 
-// list names the configuration files of a directory in order. Hidden ones, such as editors leave behind, are none.
+// list names the configuration files of a directory in order. Hidden ones, such as editors leave behind, are none, nor are tests.
 func list(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -85,7 +88,7 @@ func list(dir string) ([]string, error) {
 	}
 	var files []string
 	for _, e := range entries {
-		if name := e.Name(); filepath.Ext(name) == ".hcl" && !strings.HasPrefix(name, ".") && !e.IsDir() {
+		if name := e.Name(); filepath.Ext(name) == ".hcl" && !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, testSuffix) && !e.IsDir() {
 			files = append(files, filepath.Join(dir, name))
 		}
 	}

@@ -20,6 +20,8 @@ func Reference() string {
 			writeBlock(&out, b, "##")
 		}
 	}
+	out.WriteString(referenceTests)
+	writeBlock(&out, testSpec(), "###")
 	return out.String()
 }
 
@@ -29,7 +31,7 @@ const referenceIntroduction = `# Configuration reference
 
 A configuration is a file in [HCL](https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md), or a directory. All files of a
 directory whose names end in .hcl are read as one configuration, in the order of their names; hidden files and sub-directories are
-not read. Values are written out: there are no variables and no functions, but in conditions.
+not read, nor are tests of the policy (names that end in ` + "`_test.hcl`" + `). Values are written out: there are no variables and no functions, but in conditions.
 
 ` + "`ftpgw check --config FILE|DIR`" + ` shows everything that is wrong with a configuration in one run. ` + "`ftpgw explain`" + ` tells which rule
 decides a given case. Examples to start from are in [configs](../configs).
@@ -67,6 +69,14 @@ CWD, CDUP and PWD need no rule of their own, but a device that no rule could eve
 names of a directory: rules decide about the directory that is listed, not about each name in it. An upload or a rename replaces a
 file that stands under the name. Files are made with mode 0640 and directories with 0750, or stricter where the server's umask is. A
 device's home is made when the device first writes; other directories are not.
+
+`
+
+const referenceTests = `## Tests of a policy
+
+Files whose names end in ` + "`_test.hcl`" + ` are no part of the configuration beside which they lie: NAME_test.hcl belongs to the
+file NAME.hcl, and all of a directory to that directory. They hold questions with the answers that the
+policy is meant to give, for ` + "`ftpgw policy test FILE|DIR`" + `.
 
 `
 
