@@ -44,6 +44,7 @@ func (s *session) pass(ctx context.Context, x *exchange) reply {
 		return failure(beforeTransfer, err)
 	}
 	s.who.Device, s.who.Home = d.Name, d.Home
+	s.who.TLS, s.who.Certificate = s.tls != nil, certificateNames(s.certificate())
 	s.log = s.log.With("device", d.Name)
 	r := s.record(audit.LoginOK)
 	r.User, r.Detail = user, s.tls.facts()
@@ -103,6 +104,7 @@ func (s *session) logout() {
 	}
 	_ = s.enter(nil) // nobody can be revoked
 	s.who.Device, s.who.Home, s.user = "", "", ""
+	s.who.TLS, s.who.Certificate = false, nil
 	s.cwd, s.ascii, s.restart, s.allocated = "/", false, 0, policy.SizeUnknown
 	s.renameFrom, s.epsvOnly, s.facts = "", false, allFacts()
 }

@@ -90,11 +90,25 @@ func (d Device) certified(cert *x509.Certificate) error {
 	case cert == nil:
 		return fmt.Errorf("%w: no client certificate", errLogin)
 	}
-	names := append([]string{cert.Subject.CommonName}, cert.DNSNames...)
+	names := certificateNames(cert)
 	for _, name := range names {
 		if slices.ContainsFunc(d.CertificateNames, func(n string) bool { return strings.EqualFold(n, name) }) {
 			return nil
 		}
 	}
 	return fmt.Errorf("%w: the client certificate is for %s", errLogin, strings.Join(names, ", "))
+}
+
+// certificateNames are the names that a verified client certificate is for, in lower case; none where cert is nil.
+func certificateNames(cert *x509.Certificate) []string {
+	if cert == nil {
+		return nil
+	}
+	var names []string
+	for _, name := range append([]string{cert.Subject.CommonName}, cert.DNSNames...) {
+		if name = strings.ToLower(name); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }

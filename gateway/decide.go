@@ -12,7 +12,7 @@ import (
 
 // question is what the policy is asked about one step of s.
 func (g *Gateway) question(s Session, op policy.Operation, path string, size int64) policy.Question {
-	return policy.Question{Device: s.Device, Zone: s.Zone, Peer: s.Peer.Addr(), Op: op, Path: path, Size: size, Time: g.now(),
+	return policy.Question{Device: s.Device, Zone: s.Zone, Peer: s.Peer.Addr(), TLS: s.TLS, Certificate: s.Certificate, Op: op, Path: path, Size: size, Time: g.now(),
 		Declared: policy.SizeUnknown}
 }
 

@@ -32,6 +32,9 @@ type Session struct {
 	Device string         // the device's label
 	Home   string         // below the conduit's root; the device sees it as /
 	Peer   netip.AddrPort // the device's end of the control connection
+	TLS    bool           // the control connection is under TLS
+	// Certificate holds the names in the client certificate that was verified, in lower case; empty where there is none.
+	Certificate []string
 }
 
 // Options is what a Gateway is made of.

@@ -66,6 +66,10 @@ func (r *Rule) whyNot(c condition, in *inquiry) string {
 		return fmt.Sprintf("zone %q is not among %s", in.Zone, joinGlobs(r.Zones))
 	case conditionFrom:
 		return fmt.Sprintf("address %s is not in %s", in.Peer, joinWords(r.From))
+	case conditionTLS:
+		return fmt.Sprintf("the control connection %s under TLS", map[bool]string{true: "is", false: "is not"}[in.TLS])
+	case conditionCert:
+		return fmt.Sprintf("no name in the client certificate (%s) is among %s", strings.Join(in.Certificate, ", "), joinGlobs(r.Certificates))
 	case conditionPath:
 		return fmt.Sprintf("path %q is not among %s", in.Path, joinGlobs(r.Paths))
 	case conditionExcept:

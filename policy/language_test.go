@@ -41,7 +41,8 @@ func asking(t testing.TB, text string, deny bool) *policy.Policy {
 
 func conditionQuestion() policy.Question {
 	return policy.Question{Device: "relay-12", Zone: "bay-7", Peer: netip.MustParseAddr("10.7.0.12"), Op: policy.Upload, Path: "/events/2026/Fault-1.CFG",
-		Size: policy.SizeUnknown, Declared: policy.SizeUnknown, Time: time.Date(2026, 3, 28, 23, 30, 0, 0, time.UTC), ASCII: true}
+		Size: policy.SizeUnknown, Declared: policy.SizeUnknown, Time: time.Date(2026, 3, 28, 23, 30, 0, 0, time.UTC), ASCII: true,
+		TLS: true, Certificate: []string{"relay-12.example"}}
 }
 
 func TestConditions(t *testing.T) {
@@ -61,6 +62,7 @@ func TestConditions(t *testing.T) {
 		`startswith(lower(file.name), "fault") && endswith(file.name, ".CFG")`: policy.Allowed,
 		`split("/", file.path)[2] == "2026"`:                                   policy.Allowed,
 		`transfer.op == "upload" && transfer.ascii`:                            policy.Allowed,
+		`transfer.tls && contains(peer.certificate, "relay-12.example")`:       policy.Allowed,
 		`file.declared_size == -1`:                                             policy.Allowed,
 		`time.weekday == "sat" && time.clock == "23:30:00"`:                    policy.Allowed,
 		`weekday(time.date) == "sat" && time.year == 2026`:                     policy.Allowed,
@@ -215,5 +217,32 @@ func TestSubjectsAndNames(t *testing.T) {
 		if steps[0].Why != tt.why || (d.Verdict == policy.Allowed) != (steps[0].Outcome == "matched") {
 			t.Errorf("%s %s: %v, %v", tt.device, tt.path, d, steps)
 		}
+	}
+}
+
+func TestProtection(t *testing.T) {
+	c := policy.Delivery{Conduit: "c"}
+	p, err := policy.New([]policy.Rule{
+		{Name: "named", Reason: "test", Ops: []policy.Operation{policy.Upload}, Certificates: globs(t, "relay-*.example"), Deliver: c},
+		{Name: "protected", Reason: "test", Ops: []policy.Operation{policy.Upload}, TLS: policy.UnderTLS, Deliver: c},
+		{Name: "clear", Reason: "test", Ops: []policy.Operation{policy.Upload}, TLS: policy.InClear, Deny: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := conditionQuestion()
+	for _, tt := range []struct {
+		tls   bool
+		names []string
+		rule  string
+	}{{true, []string{"x", "relay-12.example"}, "named"}, {true, []string{"meter.example"}, "protected"}, {true, nil, "protected"}, {false, nil, "clear"}} {
+		q.TLS, q.Certificate = tt.tls, tt.names
+		if d, steps := p.Explain(q); d.Rule != tt.rule {
+			t.Errorf("%+v: %+v %v", tt, d, steps)
+		}
+	}
+	_, steps := p.Explain(q)
+	if steps[0].Why != `no name in the client certificate () is among "relay-*.example"` || steps[1].Why != "the control connection is not under TLS" {
+		t.Errorf("steps %v", steps)
 	}
 }

@@ -25,6 +25,8 @@ const (
 	conditionDevice condition = "devices"
 	conditionZone   condition = "zones"
 	conditionFrom   condition = "from"
+	conditionTLS    condition = "tls"
+	conditionCert   condition = "certificates"
 	conditionPath   condition = "paths"
 	conditionExcept condition = "except_paths"
 	conditionName   condition = "names"
@@ -87,6 +89,10 @@ func (r *compiled) matchSubject(in *inquiry) condition {
 		return conditionZone
 	case !matchAddress(r.From, in.Peer):
 		return conditionFrom
+	case r.TLS != AnyProtection && (r.TLS == UnderTLS) != in.TLS:
+		return conditionTLS
+	case len(r.Certificates) > 0 && !slices.ContainsFunc(in.Certificate, func(name string) bool { return matchAny(r.Certificates, name) }):
+		return conditionCert
 	}
 	return ""
 }

@@ -75,7 +75,8 @@ func (p *Policy) covers(e, r *compiled, op Operation) bool {
 	if !size || !window || !when || len(e.ExceptPaths) > 0 {
 		return false
 	}
-	return p.coversSubjects(e, r) && coversGlobs(e.Zones, r.Zones) && coversPrefixes(e.From, r.From) &&
+	protected := (e.TLS == AnyProtection || e.TLS == r.TLS) && coversGlobs(e.Certificates, r.Certificates)
+	return protected && p.coversSubjects(e, r) && coversGlobs(e.Zones, r.Zones) && coversPrefixes(e.From, r.From) &&
 		coversGlobs(e.Paths, r.Paths) && coversGlobs(e.Names, r.Names)
 }
 
@@ -140,6 +141,9 @@ func (r *compiled) differs(e *compiled) bool {
 
 // overlap reports whether there may be a question that both rules match.
 func (p *Policy) overlap(r, e *compiled) bool {
+	if r.TLS != AnyProtection && e.TLS != AnyProtection && r.TLS != e.TLS {
+		return false
+	}
 	if r.ops&e.ops == 0 || !overlapGlobs(r.Zones, e.Zones) || !overlapPrefixes(r.From, e.From) ||
 		!overlapGlobs(r.Paths, e.Paths) || !overlapGlobs(r.Names, e.Names) {
 		return false

@@ -41,10 +41,14 @@ type Question struct {
 	Device string     // the device's label
 	Zone   string     // the zone's label
 	Peer   netip.Addr // the device's address
-	Op     Operation
-	Path   string    // as the device sees it: absolute, clean
-	Size   int64     // bytes, or SizeUnknown; of no meaning where Op moves no file
-	Time   time.Time // when it is asked; of a transfer, when it began
+	TLS    bool       // the control connection is under TLS (RFC 4217)
+	// Certificate holds the names in the client certificate that the device has shown and that was verified: the subject's common
+	// name, and the DNS names. It is empty where there is none.
+	Certificate []string
+	Op          Operation
+	Path        string    // as the device sees it: absolute, clean
+	Size        int64     // bytes, or SizeUnknown; of no meaning where Op moves no file
+	Time        time.Time // when it is asked; of a transfer, when it began
 	// Declared is the number of bytes that the device announced (ALLO, RFC 959 section 4.1.3), or SizeUnknown where it announced none.
 	Declared int64
 	ASCII    bool // the representation type that the device asked for is A (RFC 959 section 3.1.1.1)

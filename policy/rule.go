@@ -17,6 +17,9 @@ type Rule struct {
 	Groups  []Glob         // labels of groups
 	Zones   []Glob         // labels of zones
 	From    []netip.Prefix // addresses of devices
+	// TLS is what the control connection must be; Certificates match names in the device's client certificate, one of which is enough.
+	TLS          Protection
+	Certificates []Glob
 
 	Paths       []Glob // paths as the device sees them
 	ExceptPaths []Glob // paths that the rule is not about
@@ -33,6 +36,16 @@ type Rule struct {
 	// PathTemplate says under which path an upload is published; nil is the one that the device gave.
 	PathTemplate *Template
 }
+
+// Protection is a condition on the control connection.
+type Protection string
+
+// AnyProtection is no condition. UnderTLS and InClear are what they say.
+const (
+	AnyProtection Protection = ""
+	UnderTLS      Protection = "tls"
+	InClear       Protection = "clear"
+)
 
 // Device is what a policy knows of a device besides its name.
 type Device struct {

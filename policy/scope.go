@@ -22,6 +22,7 @@ func Variables() []Variable {
 		{"device.labels.NAME", "text", "a label of the device; empty where it has none of that name, and a mistake where no device has"},
 		{"zone.name", "text", "the zone's label"},
 		{"peer.address", "text", "the device's address"},
+		{"peer.certificate", "list of texts", "the names in its client certificate; empty where it has shown none"},
 		{"file.path", "text", "the path as the device sees it"},
 		{"file.name", "text", "its last part"},
 		{"file.dir", "text", "what stands before the last part"},
@@ -29,6 +30,7 @@ func Variables() []Variable {
 		{"file.size", "number", "bytes; of an upload it is known when the last byte has come, and the decision waits for it where it must"},
 		{"file.declared_size", "number", "bytes that the device announced (ALLO); -1 where it announced none"},
 		{"transfer.op", "text", "the operation"},
+		{"transfer.tls", "true or false", "the control connection is under TLS"},
 		{"transfer.ascii", "true or false", "the device asked for type A"},
 		{"time.date", "text", "such as \"2006-01-31\", in the rule's time zone"},
 		{"time.clock", "text", "such as \"22:05:00\""},
@@ -56,9 +58,9 @@ func (l *Language) unknown() map[string]cty.Value {
 	return map[string]cty.Value{
 		"device":   object(map[string]cty.Type{"name": text, "groups": cty.List(text), "labels": cty.Object(labels)}),
 		"zone":     object(map[string]cty.Type{"name": text}),
-		"peer":     object(map[string]cty.Type{"address": text}),
+		"peer":     object(map[string]cty.Type{"address": text, "certificate": cty.List(text)}),
 		"file":     object(map[string]cty.Type{"path": text, "name": text, "dir": text, "ext": text, "size": number, "declared_size": number}),
-		"transfer": object(map[string]cty.Type{"op": text, "ascii": cty.Bool}),
+		"transfer": object(map[string]cty.Type{"op": text, "ascii": cty.Bool, "tls": cty.Bool}),
 		"time": object(map[string]cty.Type{"stamp": text, "date": text, "clock": text, "weekday": text, "year": number, "month": number, "day": number,
 			"hour": number, "minute": number}),
 	}
@@ -89,32 +91,36 @@ func (s *scope) variables(l *Language, place *time.Location) map[string]cty.Valu
 func (s *scope) values(l *Language) map[string]cty.Value {
 	in := s.in
 	text := cty.StringVal
+	var groups []string
+	if in.device != nil {
+		groups = in.device.Groups
+	}
 	size := cty.UnknownVal(cty.Number).RefineNotNull()
 	if in.Size != SizeUnknown {
 		size = cty.NumberIntVal(in.Size)
 	}
 	return map[string]cty.Value{
-		"device": cty.ObjectVal(map[string]cty.Value{"name": text(in.Device), "groups": in.groups(), "labels": in.labels(l)}),
+		"device": cty.ObjectVal(map[string]cty.Value{"name": text(in.Device), "groups": texts(groups), "labels": in.labels(l)}),
 		"zone":   cty.ObjectVal(map[string]cty.Value{"name": text(in.Zone)}),
-		"peer":   cty.ObjectVal(map[string]cty.Value{"address": text(in.Peer.Unmap().String())}),
+		"peer":   cty.ObjectVal(map[string]cty.Value{"address": text(in.Peer.Unmap().String()), "certificate": texts(in.Certificate)}),
 		"file": cty.ObjectVal(map[string]cty.Value{
 			"path": text(in.Path), "name": text(in.name), "dir": text(path.Dir(in.Path)),
 			"ext":  text(strings.ToLower(strings.TrimPrefix(path.Ext(in.name), "."))),
 			"size": size, "declared_size": cty.NumberIntVal(in.Declared),
 		}),
-		"transfer": cty.ObjectVal(map[string]cty.Value{"op": text(string(in.Op)), "ascii": cty.BoolVal(in.ASCII)}),
+		"transfer": cty.ObjectVal(map[string]cty.Value{"op": text(string(in.Op)), "ascii": cty.BoolVal(in.ASCII), "tls": cty.BoolVal(in.TLS)}),
 	}
 }
 
-func (in *inquiry) groups() cty.Value {
-	if in.device == nil || len(in.device.Groups) == 0 {
+func texts(list []string) cty.Value {
+	if len(list) == 0 {
 		return cty.ListValEmpty(cty.String)
 	}
-	var groups []cty.Value
-	for _, g := range in.device.Groups {
-		groups = append(groups, cty.StringVal(g))
+	var values []cty.Value
+	for _, text := range list {
+		values = append(values, cty.StringVal(text))
 	}
-	return cty.ListVal(groups)
+	return cty.ListVal(values)
 }
 
 func (in *inquiry) labels(l *Language) cty.Value {

@@ -24,7 +24,8 @@ const denied = 2
 // explainFlags are the flags of explain as they were written.
 type explainFlags struct {
 	config, device, from, op, path, size, at, zone string
-	json                                           bool
+	certificate                                    []string
+	json, tls                                      bool
 }
 
 // newExplainCommand is "ftpgw explain".
@@ -49,6 +50,8 @@ and with 1 when the question makes no sense.`,
 	flags.StringVar(&f.zone, "zone", "", "the zone (default: the only one)")
 	flags.StringVar(&f.size, "size", "", "the size of the file, such as 4096 or 64MiB (default: not known yet)")
 	flags.StringVar(&f.at, "at", "", "the time, as in 2006-01-02T15:04:05Z (default: now)")
+	flags.BoolVar(&f.tls, "tls", false, "the control connection is under TLS")
+	flags.StringSliceVar(&f.certificate, "certificate", nil, "the names in the device's client certificate")
 	flags.BoolVar(&f.json, "json", false, "write the answer as JSON")
 	// The only error is that the flag does not exist.
 	_ = cmd.RegisterFlagCompletionFunc("op", cobra.FixedCompletions(operations(), cobra.ShellCompDirectiveNoFileComp))
@@ -110,7 +113,7 @@ func (f explainFlags) question(env environment, cfg *config.Config) (q policy.Qu
 	if d, err = findDevice(cfg.Devices, f.device); err != nil {
 		return q, d, err
 	}
-	q = policy.Question{Device: d.Name, Size: policy.SizeUnknown, Declared: policy.SizeUnknown, Time: env.now()}
+	q = policy.Question{Device: d.Name, Size: policy.SizeUnknown, Declared: policy.SizeUnknown, Time: env.now(), TLS: f.tls, Certificate: f.certificate}
 	if q.Op, err = config.ParseOperation(f.op); err != nil {
 		return q, d, fmt.Errorf("--op: %w", err)
 	}

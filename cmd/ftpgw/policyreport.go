@@ -126,6 +126,9 @@ func conditions(r policy.Rule) string {
 	add(len(r.Names) > 0, "names %s", joined(r.Names))
 	add(len(r.Zones) > 0, "zones %s", joined(r.Zones))
 	add(len(r.From) > 0, "from %s", joined(r.From))
+	add(r.TLS == policy.UnderTLS, "under TLS")
+	add(r.TLS == policy.InClear, "not under TLS")
+	add(len(r.Certificates) > 0, "certificate of %s", joined(r.Certificates))
 	add(r.MinSize > 0, "at least %d bytes", r.MinSize)
 	add(r.MaxSize > 0, "at most %d bytes", r.MaxSize)
 	if r.When != nil {

@@ -26,6 +26,10 @@ func ruleSpec() blockSpec {
 				meaning: "Names of zones. Every pattern must match a zone of the configuration."},
 			{name: "from", kind: kindPrefixes, absent: "any address", example: `["10.7.0.0/24"]`,
 				meaning: "The device's address."},
+			{name: "tls", kind: kindFlag, absent: "either way", example: "true",
+				meaning: "Whether the device's control connection is under TLS."},
+			{name: "certificates", kind: kindPatterns, absent: "any certificate, or none", example: `["*.station.example"]`,
+				meaning: "Names in the client certificate that the device has shown: the common name or a DNS name, in lower case. See client_ca of zones."},
 			{name: "paths", kind: kindPatterns, absent: "any path", example: `["/events/**"]`,
 				meaning: "The path as the device sees it."},
 			{name: "except_paths", kind: kindPatterns, absent: "no exception", example: `["/events/private/**"]`,
@@ -75,6 +79,13 @@ func (d *decoder) rule(block *hcl.Block, known names) policy.Rule {
 	r.Devices = b.labels("devices", "device", known.devices)
 	r.Zones = b.labels("zones", "zone", known.zones)
 	r.Groups = b.labels("groups", "group", known.groups)
+	if b.has("tls") {
+		r.TLS = policy.InClear
+		if b.flag("tls") {
+			r.TLS = policy.UnderTLS
+		}
+	}
+	r.Certificates = b.globs("certificates", func(policy.Glob) string { return "" })
 	fold := b.flag("ignore_case")
 	r.Paths = ignoreCase(fold, b.globs("paths", checkPathPattern))
 	r.ExceptPaths = ignoreCase(fold, b.globs("except_paths", checkPathPattern))

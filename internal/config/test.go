@@ -44,6 +44,8 @@ func testSpec() blockSpec {
 			{name: "path", kind: kindText, required: true, example: `"/events/fault-0042.cfg"`, meaning: "The path as the device sees it."},
 			{name: "size", kind: kindSize, absent: "not known yet", example: `"12kB"`, meaning: "The size of the file."},
 			{name: "declared_size", kind: kindSize, absent: "not announced", example: `"12kB"`, meaning: "The size that the device announces (ALLO)."},
+			{name: "tls", kind: kindFlag, fallback: "false", example: "true", meaning: "Whether the control connection is under TLS."},
+			{name: "certificate", kind: kindNames, absent: "none is shown", example: `["relay-12.station.example"]`, meaning: "The names in the client certificate."},
 			{name: "ascii", kind: kindFlag, fallback: "false", example: "true", meaning: "Whether the device asks for type A."},
 			{name: "at", kind: kindInstant, fallback: "2026-01-01T12:00:00Z", example: `"2026-03-06T23:00:00+01:00"`, meaning: "When it is asked. Without an offset the time is UTC."},
 			{name: "expect", kind: kindText, required: true, example: `"deny"`, meaning: "The answer: `allow`, `deny`, or `pending` where it hangs on a size that is not known yet."},
@@ -100,7 +102,10 @@ func parseTests(where string, sources []source, c *Config) ([]Test, error) {
 func (d *decoder) test(block *hcl.Block, c *Config) Test {
 	b := d.open(testSpec(), block.Body, block.Labels[0], block.DefRange)
 	t := Test{Name: b.label, Where: place(block.DefRange)}
-	t.Question = policy.Question{Size: policy.SizeUnknown, Declared: policy.SizeUnknown, ASCII: b.flag("ascii"), Time: b.instant("at", time.UTC)}
+	t.Question = policy.Question{Size: policy.SizeUnknown, Declared: policy.SizeUnknown, ASCII: b.flag("ascii"), TLS: b.flag("tls"), Time: b.instant("at", time.UTC)}
+	for _, text := range b.list("certificate") {
+		t.Question.Certificate = append(t.Question.Certificate, text.text)
+	}
 	b.testSubject(&t.Question, c)
 	if text, ok := b.text("op"); ok {
 		var err error

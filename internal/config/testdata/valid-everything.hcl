@@ -91,6 +91,8 @@ rule "records" {
   max_size = "64MiB"
 
   groups       = ["rel*"]
+  tls          = true
+  certificates = ["*.station.example"]
   except_paths = ["/events/private/**"]
   names        = ["*.CFG"]
   ignore_case  = true
