@@ -144,6 +144,20 @@ func TestControlConnectionLostUnread(t *testing.T) {
 	}
 }
 
+// The same in the middle of the data: a device that has gone is missed although no more of its commands are read.
+func TestControlConnectionLostUnreadInTheMiddle(t *testing.T) {
+	f := start(t, func(z *Zone) { z.StallTimeout = forEver })
+	c := f.login(t)
+	conn := c.dialData(c.pasv())
+	c.cmd(150, "STOR x")
+	if _, err := conn.Write([]byte("half")); err != nil {
+		t.Fatal(err)
+	}
+	c.send(strings.Repeat("NOOP\r\n", maxQueue+5))
+	c.halfClose()
+	f.abortedFor(t, "control-alive")
+}
+
 func TestMeasuredSettleTime(t *testing.T) {
 	f := start(t, nil)
 	c := f.login(t)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	ftpserver "github.com/fclairamb/ftpserverlib"
 
@@ -101,8 +102,12 @@ type running struct {
 func (t *running) wait(done <-chan error) error {
 	for {
 		var lines <-chan lineResult
+		var look <-chan time.Time
 		if !t.deaf {
 			lines = t.session.watch()
+			if lines == nil { // too many commands wait for more to be read, but not for the device to be missed
+				look = time.After(lookInterval)
+			}
 		}
 		select {
 		case err := <-done:
@@ -110,9 +115,17 @@ func (t *running) wait(done <-chan error) error {
 		case res := <-lines:
 			t.session.pending = nil
 			t.hear(res)
+		case <-look:
+			if err := t.session.present(); err != nil {
+				t.deaf = true
+				t.cancel(err)
+			}
 		}
 	}
 }
+
+// lookInterval is how often the control connection is looked at while it is not read.
+const lookInterval = time.Second
 
 // hear deals with one line during the transfer.
 func (t *running) hear(res lineResult) {
