@@ -12,7 +12,7 @@ VERSION  ?=
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(if $(VERSION),-X main.buildVersion=$(VERSION))'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build cross deps check test bench fuzz clean
+.PHONY: help demo build cross deps check test bench soak fuzz clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,9 @@ test: deps check cross ## everything: deps, check, cross, and all tests with -ra
 
 bench: ## run the benchmarks, none of the tests
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+soak: ## break devices and sessions by the thousand: killed uploads, broken sessions
+	FTPGW_SOAK=1 $(GO) test -count=1 -timeout 60m -v -run 'TestKilledDevice|TestBrokenSessions' ./test
 
 fuzz: ## run every fuzz target for FUZZTIME
 	@set -eu; for package in $$($(GO) list ./...); do \

@@ -167,13 +167,14 @@ func (d *dataConn) reset() {
 	}
 }
 
-// extend moves the deadline when a good part of the old one has passed: setting it for every read would cost more than it tells.
+// extend moves the deadline so that it is never less than the stall time away, nor more than a quarter further: setting it anew for
+// every read would cost more than it tells.
 func (d *dataConn) extend() error {
 	now := time.Now()
-	if d.deadline.Sub(now) > d.stall*3/4 {
+	if d.deadline.Sub(now) >= d.stall {
 		return nil
 	}
-	d.deadline = now.Add(d.stall)
+	d.deadline = now.Add(d.stall + d.stall/4)
 	return d.conn.SetDeadline(d.deadline)
 }
 
