@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,9 +60,29 @@ func stageExample(t testing.TB, example string) string {
 	for _, name := range []string{"id_ed25519", "id_operations", "id_security"} {
 		writeFile(t, filepath.Join(dir, name), private, 0o600)
 	}
+	writeFile(t, filepath.Join(dir, "gateway.key"), private, 0o600)
+	for _, name := range []string{"gateway.pem", "devices-ca.pem"} {
+		writeFile(t, filepath.Join(dir, name), selfSigned(t, private), 0o644)
+	}
 	hosts := "sftp.control.example,firmware.engineering.example,[clips.security.example]:2022 " + line + "\n"
 	writeFile(t, filepath.Join(dir, "known_hosts"), []byte(hosts), 0o644)
 	return target
+}
+
+// selfSigned makes a certificate for a private key.
+func selfSigned(t testing.TB, private []byte) []byte {
+	t.Helper()
+	block, _ := pem.Decode(private)
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: testTime(), NotAfter: testTime().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, cert, cert, key.(ed25519.PrivateKey).Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }
 
 func copyFile(t testing.TB, from, to string) {
@@ -151,6 +172,8 @@ func TestExamplesDecide(t *testing.T) {
 		{"substation.hcl", "--device relay-13 --from 10.7.0.12 --op list --path /", "denied: no login"},
 		{"firmware-relay.hcl", "--device rtu-560 --from 10.20.1.9 --op download --path /v7.bin --size 9MiB", `allowed by rule "firmware"`},
 		{"firmware-relay.hcl", "--device rtu-560 --from 10.20.1.9 --op upload --path /v7.bin --size 9MiB", `denied by rule "nothing-else"`},
+		{"ftps.hcl", "--zone field --device meter-1 --op upload --path /2026-03-01.csv --size 9kB", `allowed by rule "readings"`},
+		{"ftps.hcl", "--zone field-implicit --device meter-1 --op upload --path /config.xml --size 9kB", "denied: by default"},
 		{"two-zones", "--zone yard --device camera-gate --op upload --path /2026/clip.mp4 --size 400MB", `conduit "security"`},
 		{"two-zones", "--zone bay-7 --device camera-gate --op upload --path /2026/clip.mp4 --size 400MB", "denied: by default"},
 		{"two-zones", "--zone yard --device meter-1 --from 10.8.2.77 --op upload --path /load.csv --size 1", `conduit "operations"`},
