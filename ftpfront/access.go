@@ -44,6 +44,10 @@ func (s *session) pass(ctx context.Context, x *exchange) reply {
 		return failure(beforeTransfer, err)
 	}
 	s.who.Device, s.who.Home = d.Name, d.Home
+	if err := s.conduitUp(ctx); err != nil {
+		s.logout()
+		return reply{code: 421, text: "Service not available, try again later.", cause: err, hangup: true}
+	}
 	s.who.TLS, s.who.Certificate = s.tls != nil, certificateNames(s.certificate())
 	s.log = s.log.With("device", d.Name)
 	r := s.record(audit.LoginOK)
@@ -54,6 +58,14 @@ func (s *session) pass(ctx context.Context, x *exchange) reply {
 	}
 	s.failures = 0
 	return answer(230, "Logged in.")
+}
+
+// conduitUp is an error where the zone wants nobody to log in while the device's conduit is down.
+func (s *session) conduitUp(ctx context.Context) error {
+	if !s.zone.RefuseWithoutConduit {
+		return nil
+	}
+	return s.front.gateway.Reachable(ctx, s.who)
 }
 
 // loginFailed puts the failure on record, durably, and makes the device wait longer each time.

@@ -35,7 +35,10 @@ type Zone struct {
 	// measured: 20 ms, or two round trips of the control connection where that is more.
 	Settle   time.Duration
 	Greeting string
-	TLS      *TLS // nil: the zone speaks no TLS
+	// RefuseWithoutConduit: while the conduit of a device is down its login is answered with 421, instead of each of its transfers
+	// with 450.
+	RefuseWithoutConduit bool
+	TLS                  *TLS // nil: the zone speaks no TLS
 }
 
 // Options is what a Front is made of.

@@ -54,6 +54,20 @@ func (g *Gateway) isDirectory(ctx context.Context, s Session, conduit, name stri
 	return err
 }
 
+// Reachable returns an error, which is Temporary, while a conduit is down that a rule about the device leads to.
+func (g *Gateway) Reachable(ctx context.Context, s Session) error {
+	for _, conduit := range g.policy.Load().ConduitsFor(s.Device, s.Zone, s.Peer.Addr()) {
+		remote, err := g.remote(conduit)
+		if err != nil {
+			return err
+		}
+		if err := remote.Available(ctx, Requirements{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Stat describes one file or directory.
 func (g *Gateway) Stat(ctx context.Context, s Session, name string) (fs.FileInfo, error) {
 	remote, err := g.allowLook(s, name)

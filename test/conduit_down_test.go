@@ -104,3 +104,26 @@ func TestConduitDownAtStart(t *testing.T) {
 	s.Restart()
 	eventually(t, "a STOR works", func() bool { return f.store("/x", bytes.NewReader([]byte("x"))).code == 226 })
 }
+
+// Where the zone says so, a device does not log in while its conduit is down: 421, which no device takes for a wrong password.
+func TestConduitDownAtLogin(t *testing.T) {
+	t.Parallel()
+	s := sshdtest.Start(t)
+	s.Kill()
+	g := startGateway(t, setup{server: s, zone: `conduit_down = "refuse"`})
+	f := dial(t, g.addr)
+	f.expect(331, "USER %s", g.devices[0].name)
+	f.expect(421, "PASS %s", g.devices[0].password)
+	if _, err := f.tryRead(); err == nil {
+		t.Error("the session goes on")
+	}
+	f = dial(t, g.addr)
+	f.expect(331, "USER %s", g.devices[0].name)
+	f.expect(530, "PASS wrong-%s", g.devices[0].password) // nobody learns about the conduit without a password
+	s.Restart()
+	eventually(t, "a device logs in", func() bool {
+		f := dial(t, g.addr)
+		f.expect(331, "USER %s", g.devices[0].name)
+		return f.cmd("PASS %s", g.devices[0].password).code == 230
+	})
+}

@@ -209,7 +209,7 @@ func frontZones(zones []config.Zone) ([]ftpfront.Zone, error) {
 			Name: z.Name, Listen: z.Listen, PassiveAddress: z.PassiveAddress,
 			PassivePorts: ftpfront.PortRange{First: z.PassivePorts.First, Last: z.PassivePorts.Last},
 			IdleTimeout:  z.IdleTimeout, LoginTimeout: z.LoginTimeout, DataTimeout: z.DataTimeout, StallTimeout: z.StallTimeout,
-			Settle: z.Settle, Greeting: z.Greeting, TLS: t,
+			Settle: z.Settle, RefuseWithoutConduit: z.RefuseWithoutConduit, Greeting: z.Greeting, TLS: t,
 		})
 	}
 	return out, nil

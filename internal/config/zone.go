@@ -23,7 +23,9 @@ type Zone struct {
 	// Settle is how long after the end of an upload's data the control connection must still stand; 0 is for a measured time.
 	Settle   time.Duration
 	Greeting string // text of the 220 reply
-	TLS      ZoneTLS
+	// RefuseWithoutConduit: no device logs in while its conduit is down.
+	RefuseWithoutConduit bool
+	TLS                  ZoneTLS
 }
 
 func zoneSpec() blockSpec {
@@ -47,6 +49,8 @@ func zoneSpec() blockSpec {
 				meaning: "A transfer fails when no byte moves on its data connection for this time."},
 			{name: "settle", kind: kindText, fallback: "auto", example: `"100ms"`,
 				meaning: "An upload is published only if the control connection still stands this long after the end of the data, since a device whose program dies closes both. `\"auto\"`: 20 ms, or two round trips of the control connection where that is more. The time passes while the file is flushed; it is not waited for where ALLO announced the size that has come. See [completeness](completeness.md)."},
+			{name: "conduit_down", kind: kindText, fallback: "login", example: `"refuse"`,
+				meaning: "What a device is told at login while a conduit is down that a rule about it leads to. `\"login\"`: it logs in, and is told 450 when it wants to do something that needs the conduit. `\"refuse\"`: 421 after the password, for devices that take a 450 for a reason to throw a file away."},
 			{name: "greeting", kind: kindText, fallback: "FTP service ready.", example: `"Station 12 file gateway"`,
 				meaning: "The text that a device is greeted with (the 220 reply). One line."},
 		}, tlsAttributes()...),
@@ -87,9 +91,20 @@ func (d *decoder) zone(block *hcl.Block) zoneEntry {
 	z.DataTimeout = b.duration("data_timeout")
 	z.StallTimeout = b.duration("stall_timeout")
 	z.Settle = b.settle("settle")
+	z.RefuseWithoutConduit = b.refuse("conduit_down")
 	z.Greeting = b.line("greeting")
 	z.TLS = b.tls()
 	return z
+}
+
+// refuse reports whether devices are refused; the other word lets them log in.
+func (b body) refuse(name string) bool {
+	const login, refuse = "login", "refuse"
+	text, ok := b.text(name)
+	if ok && text.text != login && text.text != refuse {
+		b.fail(text.at, "Invalid "+name, "%q is nothing that can be done. %s", text.text, Suggest(text.text, "ways", []string{login, refuse}))
+	}
+	return ok && text.text == refuse
 }
 
 // settle is a duration, or 0 for one that is measured.

@@ -13,6 +13,7 @@ zone "bay-7" {
   data_timeout    = "10s"
   stall_timeout   = "2m"
   settle          = "100ms"
+  conduit_down    = "refuse"
   greeting        = "Station 12"
   tls             = "required"
   tls_mode        = "implicit"

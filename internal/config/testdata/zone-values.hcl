@@ -8,6 +8,7 @@ zone "z1" {
   data_timeout  = 15
   stall_timeout = "1000h"
   settle        = "automatic"
+  conduit_down  = "reject"
   greeting      = ""
 }
 
