@@ -14,6 +14,7 @@
 //	lock                  held (flock) by the process that writes
 //	instance              8 characters [a-z0-9], made once: identifies this installation
 //	audit-00000001.jsonl  the records; segments are read in the order of their names, and the last one is written
+//	audit-*.jsonl.zst     a segment that is finished, compressed
 //	checkpoint            the last signed head of the tree
 //	checkpoint.pub        the public key of the checkpoints; the secret one is checkpoint.key, unless Options.Key says otherwise
 //	torn                  only while a torn tail is being recovered
@@ -33,6 +34,13 @@
 // that queue up meanwhile are the next batch. Notes are written at once too, so that they survive a crash of this program, and are
 // fsynced with the next batch that needs it, or after at most a second.
 //
+// # Segments
+//
+// A segment that has come to its size or age is finished, and the next one appears, whole with its first record, a log.segment that
+// sums up all before it: so each segment can be verified and continued without the others. A second goroutine, the keeper,
+// compresses what is finished (the plain file goes when the compressed one was read again), removes what is older than the
+// retention (a log.removed record comes first), and watches the space. It never holds up a record.
+//
 // # Crash table
 //
 //	stopped                            on disk                            what Open does
@@ -41,6 +49,12 @@
 //	after the write, before the fsync  any part of it (power cut),        the same
 //	                                   or all of it (kill)
 //	after the fsync                    the whole batch                    continues after it
+//	in a rotation                      the old segment, whole, or         continues the last one there is; a temporary is removed
+//	                                   the new one with its first record
+//	in a compression                   the plain segment, and perhaps     the keeper compresses it again
+//	                                   a compressed one
+//	in a checkpoint                    the log, perhaps with a            the next checkpoint covers all; the file "checkpoint" is
+//	                                   log.checkpoint that is whole       never ahead of what is on stable storage
 //
 // A torn tail is what stands after the last newline. It was never confirmed. It is recovered in this order:
 //

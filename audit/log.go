@@ -33,18 +33,26 @@ type appender interface {
 // Log is an audit log open for writing. Its methods may be called by any goroutine.
 type Log struct {
 	// Set by Open.
-	dir         string
-	instance    string
-	lock        *os.File
-	clock       func() time.Time
-	key         note.Signer // nil: no checkpoints
-	interval    time.Duration
-	openSegment func(path string) (appender, error)
-	slots       chan struct{} // one token for each record in the queue
-	wake        chan struct{} // holds a token when the queue may be not empty, or the log is closing
-	failed      chan struct{} // closed when err is set
-	closing     chan struct{} // closed when Close begins
-	done        chan struct{} // closed when the writer has ended
+	dir          string
+	instance     string
+	lock         *os.File
+	clock        func() time.Time
+	key          note.Signer // nil: no checkpoints
+	interval     time.Duration
+	openSegment  func(path string) (appender, error)
+	segmentSize  int64
+	segmentAge   time.Duration
+	retention    time.Duration
+	spaceWarning int64
+	onSpace      func(low bool, free int64)
+	free         func(dir string) (int64, error)
+	slots        chan struct{} // one token for each record in the queue
+	wake         chan struct{} // holds a token when the queue may be not empty, or the log is closing
+	failed       chan struct{} // closed when err is set
+	closing      chan struct{} // closed when Close begins
+	done         chan struct{} // closed when the writer has ended
+	kept         chan struct{} // closed when the keeper has ended
+	rotated      chan struct{} // holds a token when a segment was finished
 
 	durable atomic.Uint64 // the last record that is on stable storage
 
@@ -80,14 +88,18 @@ func newLog(opts Options, at position) *Log {
 	}
 	l := &Log{
 		dir: at.segment.dir, clock: opts.Clock, interval: opts.CheckpointInterval,
-		slots:   make(chan struct{}, opts.Queue),
-		wake:    make(chan struct{}, 1),
-		failed:  make(chan struct{}),
-		closing: make(chan struct{}),
-		done:    make(chan struct{}),
-		last:    at.chain.time,
-		at:      at,
-		signed:  uint64(at.signed),
+		slots:       make(chan struct{}, opts.Queue),
+		wake:        make(chan struct{}, 1),
+		failed:      make(chan struct{}),
+		closing:     make(chan struct{}),
+		done:        make(chan struct{}),
+		kept:        make(chan struct{}),
+		rotated:     make(chan struct{}, 1),
+		segmentSize: opts.SegmentSize, segmentAge: opts.SegmentAge, retention: opts.Retention,
+		spaceWarning: opts.SpaceWarning, onSpace: opts.OnSpace, free: freeSpace,
+		last:   at.chain.time,
+		at:     at,
+		signed: uint64(at.signed),
 	}
 	l.durable.Store(at.chain.seq())
 	return l
@@ -182,6 +194,7 @@ func (l *Log) Close() error {
 		l.mu.Unlock()
 		close(l.closing)
 		<-l.done
+		<-l.kept
 		l.closeErr = errors.Join(l.Err(), l.file.Close(), l.lock.Close())
 	})
 	return l.closeErr

@@ -36,7 +36,8 @@ const (
 // ErrLocked says that another process, or another Log of this one, writes the log.
 var ErrLocked = errors.New("the audit log is in use by another process")
 
-// Options tune a Log. The zero Options are good, but write no checkpoints.
+// Options tune a Log. The zero Options are good, but write no checkpoints and
+// one segment only.
 type Options struct {
 	// Queue bounds the records that wait to be written; callers beyond it wait. 0 means 4096.
 	Queue int
@@ -46,6 +47,16 @@ type Options struct {
 	Key string
 	// CheckpointInterval is the time between two checkpoints while records are written. 0 means at Close only.
 	CheckpointInterval time.Duration
+	// SegmentSize in bytes and SegmentAge are when a segment is finished and the next one begun, looked at after each batch and at
+	// each checkpoint. 0 means never.
+	SegmentSize int64
+	SegmentAge  time.Duration
+	// Retention is how long records are kept, at least MinRetention; whole segments are removed. 0 means for ever.
+	Retention time.Duration
+	// SpaceWarning is the free space in bytes below which a warning is recorded. 0 means that nobody looks.
+	SpaceWarning int64
+	// OnSpace, where not nil, hears of it, too, in a goroutine of the Log.
+	OnSpace func(low bool, free int64)
 }
 
 // Open opens the log in dir for writing and makes what is missing: the directory (mode 0750), the instance, the key and the first
@@ -59,6 +70,9 @@ func Open(dir string, opts Options) (*Log, error) {
 func openWith(dir string, opts Options, open func(path string) (appender, error)) (_ *Log, err error) {
 	if opts.Queue < 0 {
 		return nil, fmt.Errorf("open audit log: a queue of %d records", opts.Queue)
+	}
+	if opts.Retention != 0 && opts.Retention < MinRetention {
+		return nil, fmt.Errorf("open audit log: records are kept for %v at least, not for %v", MinRetention, opts.Retention)
 	}
 	if err := durable.MkdirAll(dir, dirPerm); err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
@@ -93,6 +107,7 @@ func openWith(dir string, opts Options, open func(path string) (appender, error)
 	l := newLog(opts, at)
 	l.instance, l.lock, l.key, l.file, l.openSegment = instance, lock, key, file, open
 	go l.write()
+	go l.keep()
 	return l, nil
 }
 

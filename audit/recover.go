@@ -35,10 +35,13 @@ func recoverLog(dir string) (position, error) {
 	if err := removeTemporaries(dir); err != nil {
 		return position{}, err
 	}
-	at := position{segment: segment{dir, 1}}
+	at := position{segment: segment{dir: dir, number: 1}}
 	var torn []byte
 	if len(list) > 0 {
 		at.segment = list[len(list)-1]
+		if at.segment.compressed {
+			return position{}, fmt.Errorf("%s: %w: the last segment is never compressed", at.segment.path(), errCut)
+		}
 		if torn, err = at.replay(); err != nil {
 			return position{}, err
 		}

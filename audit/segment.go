@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -16,22 +17,33 @@ import (
 )
 
 const (
-	segmentPrefix = "audit-"
-	segmentSuffix = ".jsonl"
+	segmentPrefix    = "audit-"
+	segmentSuffix    = ".jsonl"
+	compressedSuffix = ".zst"
 )
 
 func segmentName(n uint64) string { return fmt.Sprintf("%s%08d%s", segmentPrefix, n, segmentSuffix) }
 
 // segment is one file of the log.
 type segment struct {
-	dir    string
-	number uint64
+	dir        string
+	number     uint64
+	compressed bool
 }
 
+// name is that of the segment in the log, compressed or not.
 func (s segment) name() string { return segmentName(s.number) }
-func (s segment) path() string { return filepath.Join(s.dir, s.name()) }
 
-// segments lists the segments in dir in the order in which they were written.
+func (s segment) path() string {
+	path := filepath.Join(s.dir, s.name())
+	if s.compressed {
+		path += compressedSuffix
+	}
+	return path
+}
+
+// segments lists the segments in dir in the order in which they were written. Where one is there plain and compressed, the
+// compression was interrupted: the plain one counts.
 func segments(dir string) ([]segment, error) {
 	list, err := os.ReadDir(dir) // sorted, which is by number too: the numbers have a fixed width
 	if err != nil {
@@ -39,16 +51,20 @@ func segments(dir string) ([]segment, error) {
 	}
 	var found []segment
 	for _, e := range list {
-		digits, ok := strings.CutPrefix(e.Name(), segmentPrefix)
+		name, compressed := strings.CutSuffix(e.Name(), compressedSuffix)
+		digits, ok := strings.CutPrefix(name, segmentPrefix)
 		digits, ok2 := strings.CutSuffix(digits, segmentSuffix)
 		if !ok || !ok2 {
 			continue
 		}
 		n, err := strconv.ParseUint(digits, 10, 64)
-		if err != nil || segmentName(n) != e.Name() {
+		if err != nil || segmentName(n) != name {
 			return nil, fmt.Errorf("%s has the form of an audit segment's name, but not its number", filepath.Join(dir, e.Name()))
 		}
-		found = append(found, segment{dir, n})
+		if len(found) > 0 && found[len(found)-1].number == n {
+			continue
+		}
+		found = append(found, segment{dir, n, compressed})
 	}
 	return found, nil
 }
@@ -56,8 +72,15 @@ func segments(dir string) ([]segment, error) {
 // open opens the segment for reading, up to where it ends now: a log can grow faster than it is read.
 func (s segment) open() (io.ReadCloser, error) {
 	f, err := os.Open(s.path())
+	if errors.Is(err, fs.ErrNotExist) && !s.compressed {
+		s.compressed = true // in the meantime
+		f, err = os.Open(s.path())
+	}
 	if err != nil {
 		return nil, err
+	}
+	if s.compressed {
+		return decompress(f)
 	}
 	info, err := f.Stat()
 	if err != nil {
@@ -100,6 +123,8 @@ func (s segment) lines(do func(number int, line []byte) error) (torn []byte, err
 		switch {
 		case errors.Is(err, io.EOF):
 			return bytes.Clone(line), nil
+		case err != nil && s.compressed && !isFileError(err): // a compressed byte has changed
+			return nil, &LineError{File: s.path(), Line: number, Err: err}
 		case err != nil:
 			return nil, fmt.Errorf("read audit segment %s: %w", s.path(), err)
 		}

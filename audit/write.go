@@ -57,6 +57,11 @@ func (l *Log) write() {
 		if sign || closing {
 			err = l.checkpoint(now)
 		}
+		if err == nil && !closing && l.isFull(now) {
+			err = l.rotate(now)
+			unsynced = false
+			timer.Stop()
+		}
 		if err != nil {
 			l.fail(err, nil)
 			return
@@ -91,6 +96,9 @@ func (l *Log) writeBatch(batch []entry) error {
 	}
 	if _, err := l.file.Write(l.buf); err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
+	}
+	if l.at.size == 0 {
+		l.at.born = batch[0].at
 	}
 	l.at.size += int64(len(l.buf))
 	if cap(l.buf) > maxBuffer {

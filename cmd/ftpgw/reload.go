@@ -25,7 +25,8 @@ func (a *appliance) watch(ctx context.Context, h hooks) {
 		case <-ctx.Done():
 			return
 		case <-failed:
-			a.logger.Error("the audit log has failed: devices are refused until the cause is removed and the program restarted", "error", a.log.Err())
+			a.logger.Error("ALARM: the audit log has failed, until the cause is removed and the program restarted",
+				"error", a.log.Err(), "refusing", a.bound.zones(false), "continuing_unrecorded", a.bound.zones(true))
 			failed = nil
 		case <-h.reload:
 			if err := a.reload(ctx, h.load); err != nil {

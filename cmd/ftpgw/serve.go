@@ -114,7 +114,8 @@ type appliance struct {
 	keys     string // keyDigest of cfg at the start
 	logger   *slog.Logger
 	log      *audit.Log
-	recorder gateway.Recorder // log, or what stands in front of it
+	bound    *zoneRecorder    // log, as devices of each zone are bound to it
+	recorder gateway.Recorder // bound, or what stands in front of it
 	conduits map[string]*sftpback.Conduit
 	first    map[string]<-chan struct{} // closed when the conduit is up for the first time
 	gateway  *gateway.Gateway
@@ -123,14 +124,15 @@ type appliance struct {
 
 // serve runs a gateway until ctx ends and all devices are gone.
 func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks) (err error) {
-	log, err := audit.Open(cfg.Audit.Dir, auditOptions(cfg.Audit))
+	log, err := audit.Open(cfg.Audit.Dir, auditOptions(cfg.Audit, logger))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, log.Close()) }()
-	a := &appliance{cfg: cfg, logger: logger, log: log, recorder: log}
+	a := &appliance{cfg: cfg, logger: logger, log: log, bound: newZoneRecorder(log, cfg.Zones, logger)}
+	a.recorder = a.bound
 	if h.seen != nil {
-		a.recorder = &watchedLog{log, h.seen}
+		a.recorder = &watchedLog{a.bound, h.seen}
 	}
 	if a.keys, err = keyDigest(cfg); err != nil {
 		return err
@@ -194,8 +196,19 @@ func (a *appliance) assemble() error {
 	return nil
 }
 
-func auditOptions(c config.Audit) audit.Options {
-	return audit.Options{Key: c.SigningKey, CheckpointInterval: c.CheckpointInterval}
+func auditOptions(c config.Audit, logger *slog.Logger) audit.Options {
+	return audit.Options{
+		Key: c.SigningKey, CheckpointInterval: c.CheckpointInterval,
+		SegmentSize: c.SegmentSize, SegmentAge: c.SegmentAge, Retention: c.Retention,
+		SpaceWarning: c.SpaceWarning,
+		OnSpace: func(low bool, free int64) {
+			if low {
+				logger.Warn("the space of the audit log is low", "dir", c.Dir, "free", free, "warning", c.SpaceWarning)
+				return
+			}
+			logger.Info("the audit log has space again", "dir", c.Dir, "free", free)
+		},
+	}
 }
 
 func frontZones(zones []config.Zone) ([]ftpfront.Zone, error) {

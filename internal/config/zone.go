@@ -25,8 +25,15 @@ type Zone struct {
 	Greeting string // text of the 220 reply
 	// RefuseWithoutConduit: no device logs in while its conduit is down.
 	RefuseWithoutConduit bool
+	OnFailure            string // of the audit log: OnFailureStop or OnFailureContinue
 	TLS                  ZoneTLS
 }
+
+// What a zone does when the audit log has failed.
+const (
+	OnFailureStop     = "stop"
+	OnFailureContinue = "continue"
+)
 
 func zoneSpec() blockSpec {
 	return blockSpec{
@@ -53,6 +60,8 @@ func zoneSpec() blockSpec {
 				meaning: "What a device is told at login while a conduit is down that a rule about it leads to. `\"login\"`: it logs in, and is told 450 when it wants to do something that needs the conduit. `\"refuse\"`: 421 after the password, for devices that take a 450 for a reason to throw a file away."},
 			{name: "greeting", kind: kindText, fallback: "FTP service ready.", example: `"Station 12 file gateway"`,
 				meaning: "The text that a device is greeted with (the 220 reply). One line."},
+			{name: "on_failure", kind: kindText, fallback: OnFailureStop, example: `"continue"`,
+				meaning: "What devices of this zone get when the audit log cannot be written. `\"stop\"`: a 421, and nothing moves. `\"continue\"`: they go on without a record, and the operator log raises an alarm."},
 		}, tlsAttributes()...),
 	}
 }
@@ -94,6 +103,12 @@ func (d *decoder) zone(block *hcl.Block) zoneEntry {
 	z.RefuseWithoutConduit = b.refuse("conduit_down")
 	z.Greeting = b.line("greeting")
 	z.TLS = b.tls()
+	if text, ok := b.text("on_failure"); ok {
+		z.OnFailure = text.text
+		if z.OnFailure != OnFailureStop && z.OnFailure != OnFailureContinue {
+			b.fail(text.at, "Invalid on_failure", "%q is neither \"stop\" nor \"continue\".", text.text)
+		}
+	}
 	return z
 }
 

@@ -5,6 +5,7 @@ package durable
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -93,7 +94,7 @@ func (tr *trace) system() calls {
 func TestWriteFileOrder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	tr := &trace{}
-	if err := tr.system().writeFile(path, []byte("new"), 0o600); err != nil {
+	if err := tr.system().writeFile(path, content("new"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"create", "write", "fchmod", "fsync file", "close file", "rename", "open dir", "fsync dir", "close dir"}
@@ -115,7 +116,7 @@ func TestWriteFileFailures(t *testing.T) {
 					t.Fatal(err)
 				}
 				tr := &trace{fail: step, done: done}
-				err := tr.system().writeFile(path, []byte("new"), 0o640)
+				err := tr.system().writeFile(path, content("new"), 0o640)
 				if !errors.Is(err, syscall.EIO) {
 					t.Fatalf("call %q failed, WriteFile says %v", tr.calls[step-1], err)
 				}
@@ -258,5 +259,36 @@ func noTemps(t *testing.T, dir string) {
 		if IsTemp(e.Name()) {
 			t.Errorf("a temporary is left: %s", e.Name())
 		}
+	}
+}
+
+// content fills a file with text.
+func content(text string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	}
+}
+
+// Content that cannot be had whole replaces nothing.
+func TestWriteStreamFails(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	if err := WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	gone := errors.New("gone")
+	err := WriteStream(path, 0o600, func(w io.Writer) error {
+		_, err := io.WriteString(w, "new")
+		return errors.Join(err, gone)
+	})
+	if !errors.Is(err, gone) {
+		t.Errorf("the error is %v", err)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "old" {
+		t.Errorf("the file has %q, %v", b, err)
+	}
+	if list, err := os.ReadDir(dir); err != nil || len(list) != 1 {
+		t.Errorf("left behind: %v, %v", list, err)
 	}
 }

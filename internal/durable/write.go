@@ -5,6 +5,7 @@ package durable
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,7 +17,15 @@ const tempSuffix = ".tmp"
 // WriteFile replaces the file at path by one with this content and exactly these permission bits, the umask notwithstanding. The
 // file is on stable storage under its name when nil is returned. After an error the old file or the new one stands there, whole.
 func WriteFile(path string, data []byte, perm fs.FileMode) error {
-	if err := system().writeFile(path, data, perm); err != nil {
+	return WriteStream(path, perm, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// WriteStream is WriteFile for content that is written piece by piece. An error of fill is returned, and then the old file stands.
+func WriteStream(path string, perm fs.FileMode, fill func(io.Writer) error) error {
+	if err := system().writeFile(path, fill, perm); err != nil {
 		return fmt.Errorf("write %s durably: %w", path, err)
 	}
 	return nil
@@ -27,12 +36,12 @@ func IsTemp(name string) bool {
 	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, tempSuffix)
 }
 
-func (c calls) writeFile(path string, data []byte, perm fs.FileMode) error {
+func (c calls) writeFile(path string, fill func(io.Writer) error, perm fs.FileMode) error {
 	dir, name := filepath.Split(path)
 	if dir == "" {
 		dir = "."
 	}
-	temp, err := c.writeTemp(dir, name, data, perm)
+	temp, err := c.writeTemp(dir, name, fill, perm)
 	if err == nil {
 		err = c.rename(temp, path)
 	}
@@ -47,12 +56,12 @@ func (c calls) writeFile(path string, data []byte, perm fs.FileMode) error {
 }
 
 // writeTemp returns the path of the temporary file also with an error, once there may be one to remove.
-func (c calls) writeTemp(dir, name string, data []byte, perm fs.FileMode) (string, error) {
+func (c calls) writeTemp(dir, name string, fill func(io.Writer) error, perm fs.FileMode) (string, error) {
 	f, temp, err := c.createTemp(dir, "."+name+".*"+tempSuffix)
 	if err != nil {
 		return "", err
 	}
-	_, err = f.Write(data)
+	err = fill(f)
 	if err == nil {
 		err = f.Chmod(perm)
 	}

@@ -5,6 +5,7 @@ gateway {
 }
 
 zone "bay-7" {
+  on_failure = "continue"
   listen          = "[::1]:2121"
   passive_ports   = "50000-50099"
   passive_address = "192.0.2.10"
@@ -56,6 +57,10 @@ audit {
   dir                 = "/var/lib/ftpgw/audit"
   signing_key         = "checkpoint.key"
   checkpoint_interval = "10m"
+  segment_size        = "256MiB"
+  segment_age         = "1h"
+  retention_days      = 365
+  space_warning       = "2GiB"
 }
 
 device "relay-12" {

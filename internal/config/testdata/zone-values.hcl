@@ -24,6 +24,7 @@ zone "z3" {
   listen        = "10.0.0.3:21"
   passive_ports = "50000-50099"
   passive_address = "0.0.0.0"
+  on_failure      = "ignore"
 }
 
 conduit "control-centre" {

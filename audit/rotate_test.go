@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// many records n commands in a log whose segments are small.
+func many(t *testing.T, dir string, n int) {
+	t.Helper()
+	l := signed(t, dir, Options{SegmentSize: 4096})
+	for range n {
+		if err := l.Record(t.Context(), sample()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A log of many segments, compressed and not, is one log: for its readers, for verify and for the next start.
+func TestRotation(t *testing.T) {
+	dir := t.TempDir()
+	for range 3 {
+		many(t, dir, 60)
+	}
+	// Nobody holds the log now: what the keeper did not come to is done by hand.
+	list, err := segments(dir)
+	if err != nil || len(list) < 10 {
+		t.Fatalf("%d segments, %v", len(list), err)
+	}
+	commands, heads := 0, 0
+	for _, r := range records(t, dir) {
+		switch r.Event {
+		case Command:
+			commands++
+		case LogSegment:
+			heads++
+		}
+	}
+	if commands != 180 || heads != len(list)-1 {
+		t.Errorf("%d commands and %d heads in %d segments", commands, heads, len(list))
+	}
+	for i, s := range list[:len(list)-1] {
+		if s.compressed || i%2 == 0 {
+			continue
+		}
+		before := read(t, s.path())
+		if err := s.compress(); err != nil {
+			t.Fatal(err)
+		}
+		s.compressed = true
+		var after strings.Builder
+		if err := s.copyTo(&after); err != nil || after.String() != before {
+			t.Errorf("%s is not what it was: %v", s.path(), err)
+		}
+	}
+	v, err := Verify(t.Context(), dir, VerifyOptions{})
+	if err != nil || v.Segments != len(list) || v.Checkpoints != 3 || v.Covered != v.Last {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// The keeper compresses what is finished, and removes what was left half compressed.
+func TestKeeperCompresses(t *testing.T) {
+	dir := t.TempDir()
+	many(t, dir, 60)
+	list, err := segments(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := segment{dir: dir, number: 1, compressed: true}
+	if !list[0].compressed {
+		write(t, half.path(), "half")
+	}
+	l := signed(t, dir, Options{})
+	k := keeper{log: l}
+	k.tidy()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	list, err = segments(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range list {
+		if _, err := os.Stat(filepath.Join(dir, s.name())); (i < len(list)-1) != errors.Is(err, os.ErrNotExist) {
+			t.Errorf("segment %d, compressed %v: %v", i, s.compressed, err)
+		}
+	}
+	if _, err := Verify(t.Context(), dir, VerifyOptions{}); err != nil {
+		t.Error(err)
+	}
+	// A byte of a compressed segment changes.
+	b := []byte(read(t, list[1].path()))
+	for _, at := range []int{0, 5, len(b) / 2, len(b) - 1} {
+		changed := append([]byte(nil), b...)
+		changed[at] ^= 0x10
+		write(t, list[1].path(), string(changed))
+		if _, err := Verify(t.Context(), dir, VerifyOptions{}); !IsEvidence(err) {
+			t.Errorf("byte %d of %s: %v", at, list[1].path(), err)
+		}
+	}
+}
+
+// Segments disappear unseen only at the beginning, where retention has put it on record.
+func TestMissingSegments(t *testing.T) {
+	source := t.TempDir()
+	many(t, source, 60)
+	list, err := segments(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range list {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(source)); err != nil {
+			t.Fatal(err)
+		}
+		copied, err := segments(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(copied[i].path()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Verify(t.Context(), dir, VerifyOptions{}); !IsEvidence(err) {
+			t.Errorf("without segment %d: %v", i+1, err)
+		}
+	}
+}
+
+// What is older than the retention goes, segment by segment, with a record that tells; the rest still verifies, and continues an old
+// checkpoint as far as it reaches.
+func TestRetention(t *testing.T) {
+	dir := t.TempDir()
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	opts := func(days int) Options {
+		return Options{SegmentAge: time.Hour, Retention: MinRetention, Clock: func() time.Time { return start.AddDate(0, 0, days) }}
+	}
+	for _, days := range []int{0, 10, 20, 60, 70} { // the old segment is full with the first record of the next run
+		l := signed(t, dir, opts(days))
+		for range 3 {
+			if err := l.Record(t.Context(), sample()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key, kept := read(t, filepath.Join(dir, "checkpoint.pub")), []byte(read(t, filepath.Join(dir, "checkpoint")))
+	l := signed(t, dir, opts(105)) // the segments that ended on days 10 and before are older than 90 days
+	k := keeper{log: l}
+	k.tidy()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	v, err := Verify(t.Context(), dir, VerifyOptions{Key: key, Checkpoint: kept})
+	if err != nil || v.First < 4 || v.Outside == 0 {
+		t.Fatalf("%+v, %v", v, err)
+	}
+	if age := start.AddDate(0, 0, 105).Sub(v.From); age > MinRetention+10*24*time.Hour {
+		t.Errorf("the oldest record is %v old", age)
+	}
+	if _, err := Open(t.TempDir(), Options{Retention: 89 * 24 * time.Hour}); err == nil {
+		t.Error("less than the floor was accepted")
+	}
+}
+
+// The space is watched: one record when it becomes low, one when it is there again, and none in between.
+func TestSpaceWatch(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, dir)
+	var free int64
+	var heard []bool
+	l.spaceWarning, l.free = 800, func(string) (int64, error) { return free, nil }
+	l.onSpace = func(low bool, _ int64) { heard = append(heard, low) }
+	k := keeper{log: l}
+	for _, free = range []int64{1000, 799, 10, 850, 899, 901, 800} {
+		k.watchSpace()
+	}
+	l.free = func(string) (int64, error) { return 0, syscall.EIO }
+	k.watchSpace()
+	k.watchSpace()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var events []string
+	for _, r := range records(t, dir) {
+		events = append(events, string(r.Event)+" "+r.Detail["free"])
+	}
+	if got := strings.Join(events, ", "); got != "log.space_low 799, log.space_ok 901, log.trouble " || len(heard) != 2 {
+		t.Errorf("on record: %s; heard %v", got, heard)
+	}
+	if n, err := freeSpace(dir); err != nil || n <= 0 {
+		t.Errorf("free: %d, %v", n, err)
+	}
+}
+
+// Rotation by age needs no record to come: the interval of the checkpoints is enough.
+func TestRotationByAge(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		l, err := Open(dir, Options{Key: filepath.Join(dir, "checkpoint.key"), CheckpointInterval: time.Minute, SegmentAge: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Record(t.Context(), sample()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(59 * time.Minute) // of the bubble
+		if list, err := segments(dir); err != nil || len(list) != 1 {
+			t.Errorf("before its time: %v, %v", list, err)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if list, err := segments(dir); err != nil || len(list) != 2 || !list[0].compressed {
+			t.Errorf("after its time: %v, %v", list, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if v, err := Verify(t.Context(), dir, VerifyOptions{}); err != nil || v.Checkpoints != 2 || v.Covered != v.Last {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// A disk that is full when a segment is finished ends the log with an error for who waits, and leaves a log that can be continued.
+func TestRotationFails(t *testing.T) {
+	dir, seg := t.TempDir(), &spy{onSync: func(n int64) error {
+		if n == 6 {
+			return syscall.ENOSPC
+		}
+		return nil
+	}}
+	l := openSegment(t, dir, Options{SegmentSize: 1000}, seg)
+	confirmed := 0
+	err := l.Record(t.Context(), sample())
+	for ; err == nil && confirmed < 100; confirmed++ {
+		err = l.Record(t.Context(), sample())
+	}
+	if !errors.Is(err, syscall.ENOSPC) || !errors.Is(l.Close(), syscall.ENOSPC) {
+		t.Errorf("the error is %v", err)
+	}
+	if err := open(t, dir).Record(t.Context(), Record{Event: GatewayStart}); err != nil {
+		t.Error(err)
+	}
+	if got := len(records(t, dir)); got < confirmed {
+		t.Errorf("%d records, %d were confirmed", got, confirmed)
+	}
+}

@@ -1,0 +1,36 @@
+# Segments, retention and intervals that make no sense.
+
+zone "bay-7" {
+  listen        = "127.0.0.1:2121"
+  passive_ports = "50000-50099"
+}
+
+conduit "control-centre" {
+  address     = "127.0.0.1:2022"
+  user        = "ss7"
+  identity    = "id_ed25519"
+  known_hosts = "known_hosts"
+  root        = "/ingest/ss7"
+}
+
+audit {
+  dir                 = "audit"
+  signing_key         = ""
+  checkpoint_interval = "0s"
+  segment_size        = "1kB"
+  segment_age         = "30d"
+  retention_days      = 30
+  space_warning       = "much"
+}
+
+device "relay-12" {
+  password_hash = "$2a$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
+  from          = ["10.7.0.12/32"]
+}
+
+rule "records" {
+  reason  = "PRC-002: disturbance records leave the station"
+  devices = ["relay-*"]
+  allow   = ["upload", "list"]
+  paths   = ["/events/**"]
+}
