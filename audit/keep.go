@@ -26,7 +26,7 @@ func (l *Log) keep() {
 	defer close(l.kept)
 	ticker := time.NewTicker(keepInterval)
 	defer ticker.Stop()
-	k := keeper{log: l}
+	k := keeper{log: l, free: freeSpace}
 	k.tidy()
 	k.watchSpace()
 	for n := 1; ; n++ {
@@ -49,6 +49,7 @@ func (l *Log) keep() {
 // keeper is the state of the keeper goroutine.
 type keeper struct {
 	log     *Log
+	free    func(dir string) (int64, error)
 	low     bool   // the last record about the space said that it is low
 	trouble string // the last that was recorded, so that the same is not recorded again and again
 }
@@ -133,7 +134,7 @@ func (k *keeper) watchSpace() {
 	if k.log.spaceWarning == 0 {
 		return
 	}
-	free, err := k.log.free(k.log.dir)
+	free, err := k.free(k.log.dir)
 	if err != nil {
 		k.tell(err)
 		return

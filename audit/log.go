@@ -45,7 +45,6 @@ type Log struct {
 	retention    time.Duration
 	spaceWarning int64
 	onSpace      func(low bool, free int64)
-	free         func(dir string) (int64, error)
 	slots        chan struct{} // one token for each record in the queue
 	wake         chan struct{} // holds a token when the queue may be not empty, or the log is closing
 	failed       chan struct{} // closed when err is set
@@ -96,7 +95,7 @@ func newLog(opts Options, at position) *Log {
 		kept:        make(chan struct{}),
 		rotated:     make(chan struct{}, 1),
 		segmentSize: opts.SegmentSize, segmentAge: opts.SegmentAge, retention: opts.Retention,
-		spaceWarning: opts.SpaceWarning, onSpace: opts.OnSpace, free: freeSpace,
+		spaceWarning: opts.SpaceWarning, onSpace: opts.OnSpace,
 		last:   at.chain.time,
 		at:     at,
 		signed: uint64(at.signed),

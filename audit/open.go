@@ -57,6 +57,8 @@ type Options struct {
 	SpaceWarning int64
 	// OnSpace, where not nil, hears of it, too, in a goroutine of the Log.
 	OnSpace func(low bool, free int64)
+
+	noKeeper bool // for tests that do the keeper's work themselves
 }
 
 // Open opens the log in dir for writing and makes what is missing: the directory (mode 0750), the instance, the key and the first
@@ -107,7 +109,11 @@ func openWith(dir string, opts Options, open func(path string) (appender, error)
 	l := newLog(opts, at)
 	l.instance, l.lock, l.key, l.file, l.openSegment = instance, lock, key, file, open
 	go l.write()
-	go l.keep()
+	if opts.noKeeper {
+		close(l.kept)
+	} else {
+		go l.keep()
+	}
 	return l, nil
 }
 

@@ -82,7 +82,7 @@ func TestKeeperCompresses(t *testing.T) {
 	if !list[0].compressed {
 		write(t, half.path(), "half")
 	}
-	l := signed(t, dir, Options{})
+	l := signed(t, dir, Options{noKeeper: true})
 	k := keeper{log: l}
 	k.tidy()
 	if err := l.Close(); err != nil {
@@ -144,7 +144,7 @@ func TestRetention(t *testing.T) {
 	dir := t.TempDir()
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	opts := func(days int) Options {
-		return Options{SegmentAge: time.Hour, Retention: MinRetention, Clock: func() time.Time { return start.AddDate(0, 0, days) }}
+		return Options{noKeeper: true, SegmentAge: time.Hour, Retention: MinRetention, Clock: func() time.Time { return start.AddDate(0, 0, days) }}
 	}
 	for _, days := range []int{0, 10, 20, 60, 70} { // the old segment is full with the first record of the next run
 		l := signed(t, dir, opts(days))
@@ -179,16 +179,15 @@ func TestRetention(t *testing.T) {
 // The space is watched: one record when it becomes low, one when it is there again, and none in between.
 func TestSpaceWatch(t *testing.T) {
 	dir := t.TempDir()
-	l := open(t, dir)
 	var free int64
 	var heard []bool
-	l.spaceWarning, l.free = 800, func(string) (int64, error) { return free, nil }
-	l.onSpace = func(low bool, _ int64) { heard = append(heard, low) }
-	k := keeper{log: l}
+	// There is more than this: the log's own keeper has nothing to say.
+	l := signed(t, dir, Options{noKeeper: true, SpaceWarning: 800, OnSpace: func(low bool, _ int64) { heard = append(heard, low) }})
+	k := keeper{log: l, free: func(string) (int64, error) { return free, nil }}
 	for _, free = range []int64{1000, 799, 10, 850, 899, 901, 800} {
 		k.watchSpace()
 	}
-	l.free = func(string) (int64, error) { return 0, syscall.EIO }
+	k.free = func(string) (int64, error) { return 0, syscall.EIO }
 	k.watchSpace()
 	k.watchSpace()
 	if err := l.Close(); err != nil {
@@ -198,7 +197,7 @@ func TestSpaceWatch(t *testing.T) {
 	for _, r := range records(t, dir) {
 		events = append(events, string(r.Event)+" "+r.Detail["free"])
 	}
-	if got := strings.Join(events, ", "); got != "log.space_low 799, log.space_ok 901, log.trouble " || len(heard) != 2 {
+	if got := strings.Join(events, ", "); got != "log.space_low 799, log.space_ok 901, log.trouble , log.checkpoint " || len(heard) != 2 {
 		t.Errorf("on record: %s; heard %v", got, heard)
 	}
 	if n, err := freeSpace(dir); err != nil || n <= 0 {
