@@ -20,6 +20,7 @@ const (
 	LogSpaceLow       Event = "log.space_low"
 	LogSpaceOK        Event = "log.space_ok"
 	LogTrouble        Event = "log.trouble"
+	ClockJumped       Event = "clock.jumped"
 	ConduitUp         Event = "conduit.up"
 	ConduitDown       Event = "conduit.down"
 	SessionOpen       Event = "session.open"

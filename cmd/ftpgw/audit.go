@@ -22,6 +22,11 @@ without its configuration.`,
 	}
 	cmd.AddCommand(
 		newAuditVerifyCommand(env),
+		newAuditShowCommand(env),
+		newAuditTraceCommand(env),
+		newAuditReportCommand(env),
+		newAuditProveCommand(env),
+		newAuditCheckProofCommand(env),
 	)
 	return cmd
 }

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package audit
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Activity is what one device, or one user that is no device, has done in a time.
+type Activity struct {
+	Device           string // its label; the user name in quotes where no device is known
+	Sessions, Logins int
+	FailedLogins     int
+	Uploads          int
+	UploadedBytes    int64
+	Downloads        int
+	DownloadedBytes  int64
+	Aborted          int // transfers
+	Denied           int // decisions
+	Changes          int // of names and attributes
+	First, Last      time.Time
+}
+
+// Incident is a kind of denial or failed login, and how often it came.
+type Incident struct {
+	Who   string // device or user
+	Peer  string // address without port, for failed logins
+	What  string // operation and path; empty for failed logins
+	Rule  string // that denied; empty where none matched
+	Why   string
+	Count int
+	First time.Time
+	Last  time.Time
+}
+
+// Report sums up a log, or a part of it, for a review: what NERC CIP-007 R4 wants to be looked at.
+type Report struct {
+	From, To     time.Time
+	Records      int
+	FirstSeq     uint64
+	LastSeq      uint64
+	Devices      []Activity // in the order of their names
+	Denials      []Incident // the most frequent first
+	FailedLogins []Incident
+	Alarms       []Record // conduits that went down, the log's own trouble
+}
+
+// Reporter makes a Report of the records that it is shown.
+type Reporter struct {
+	report  Report
+	devices map[string]*Activity
+	denials map[Incident]*Incident
+	logins  map[Incident]*Incident
+}
+
+// NewReporter begins a report; from and to are what is to stand in it.
+func NewReporter(from, to time.Time) *Reporter {
+	return &Reporter{
+		report: Report{From: from, To: to}, devices: make(map[string]*Activity),
+		denials: make(map[Incident]*Incident), logins: make(map[Incident]*Incident),
+	}
+}
+
+// Add takes one record into account. Records come in the order of the log.
+func (p *Reporter) Add(r Record) {
+	if p.report.Records == 0 {
+		p.report.FirstSeq = r.Seq
+	}
+	p.report.Records++
+	p.report.LastSeq = r.Seq
+	switch r.Event {
+	case ConduitDown, LogSpaceLow, LogTrouble, LogRecovered, LogRemoved, ClockJumped:
+		p.report.Alarms = append(p.report.Alarms, r)
+	case LoginFailed:
+		who := quoted(r.User)
+		p.of(who, r).FailedLogins++
+		count(p.logins, Incident{Who: who, Peer: host(r.Peer), Why: r.Cause}, r.Time)
+	}
+	if r.Device == "" {
+		return
+	}
+	a := p.of(r.Device, r)
+	switch r.Event {
+	case LoginOK:
+		a.Logins++
+	case SessionClose:
+		a.Sessions++
+	case TransferAborted:
+		a.Aborted++
+	case ChangeMade:
+		a.Changes++
+	case TransferCommitted:
+		a.transfer(r)
+	case DecisionDenied:
+		a.Denied++
+		i := Incident{Who: r.Device}
+		if r.TransferFields != nil {
+			i.What, i.Rule, i.Why = r.Op+" "+r.Path, r.Rule, r.Reason
+		}
+		count(p.denials, i, r.Time)
+	}
+}
+
+func (a *Activity) transfer(r Record) {
+	var n int64
+	if r.TransferFields == nil {
+		return
+	}
+	if r.Bytes != nil {
+		n = *r.Bytes
+	}
+	if r.Op == "download" {
+		a.Downloads++
+		a.DownloadedBytes += n
+		return
+	}
+	a.Uploads++
+	a.UploadedBytes += n
+}
+
+func (p *Reporter) of(device string, r Record) *Activity {
+	a := p.devices[device]
+	if a == nil {
+		a = &Activity{Device: device, First: r.Time}
+		p.devices[device] = a
+	}
+	a.Last = r.Time
+	return a
+}
+
+func count(list map[Incident]*Incident, key Incident, at time.Time) {
+	i := list[key]
+	if i == nil {
+		i = new(Incident)
+		*i = key
+		i.First = at
+		list[key] = i
+	}
+	i.Count++
+	i.Last = at
+}
+
+// Report is the report of all that was added.
+func (p *Reporter) Report() Report {
+	r := p.report
+	for _, name := range slices.Sorted(maps.Keys(p.devices)) {
+		r.Devices = append(r.Devices, *p.devices[name])
+	}
+	r.Denials, r.FailedLogins = ranked(p.denials), ranked(p.logins)
+	return r
+}
+
+func ranked(m map[Incident]*Incident) []Incident {
+	var list []Incident
+	for _, i := range m {
+		list = append(list, *i)
+	}
+	slices.SortFunc(list, func(a, b Incident) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), a.First.Compare(b.First), cmp.Compare(a.Who, b.Who), cmp.Compare(a.What, b.What))
+	})
+	return list
+}
+
+func quoted(user string) string { return `"` + user + `"` }
+
+// host is an address without its port.
+func host(peer string) string {
+	for i := len(peer) - 1; i >= 0; i-- {
+		if peer[i] == ':' {
+			return peer[:i]
+		}
+	}
+	return peer
+}
