@@ -32,7 +32,7 @@ review of event logs (NERC CIP-007 R4) looks at. Whether the log is intact is sa
 			if err := dir.check(); err != nil {
 				return err
 			}
-			write, known := reportFormats()[format]
+			write, known := auditReportFormats()[format]
 			if !known {
 				return fmt.Errorf("--format %q: use markdown, csv or html", format)
 			}
@@ -58,49 +58,49 @@ review of event logs (NERC CIP-007 R4) looks at. Whether the log is intact is sa
 	return cmd
 }
 
-// table is one part of a report, the same in every format.
-type table struct {
+// reportTable is one part of a report, the same in every format.
+type reportTable struct {
 	Title  string
 	Header []string
 	Rows   [][]string
 }
 
-// document is a report as tables.
-type document struct {
+// reportDocument is a report as tables.
+type reportDocument struct {
 	Title  string
 	About  string
-	Tables []table
+	Tables []reportTable
 }
 
-func reportFormats() map[string]func(io.Writer, document) error {
-	return map[string]func(io.Writer, document) error{"markdown": writeMarkdown, "csv": writeCSV, "html": writeHTML}
+func auditReportFormats() map[string]func(io.Writer, reportDocument) error {
+	return map[string]func(io.Writer, reportDocument) error{"markdown": writeReportMarkdown, "csv": writeReportCSV, "html": writeReportHTML}
 }
 
-func tablesOf(r audit.Report) document {
+func tablesOf(r audit.Report) reportDocument {
 	bound := func(t time.Time, open string) string {
 		if t.IsZero() {
 			return open
 		}
 		return stamp(t)
 	}
-	d := document{Title: "Audit report", About: fmt.Sprintf("From %s to %s: %d records, %d to %d.",
+	d := reportDocument{Title: "Audit report", About: fmt.Sprintf("From %s to %s: %d records, %d to %d.",
 		bound(r.From, "the beginning"), bound(r.To, "the end"), r.Records, r.FirstSeq, r.LastSeq)}
-	devices := table{Title: "Devices", Header: []string{"device", "sessions", "logins", "failed logins", "uploads", "bytes up",
+	devices := reportTable{Title: "Devices", Header: []string{"device", "sessions", "logins", "failed logins", "uploads", "bytes up",
 		"downloads", "bytes down", "aborted", "denied", "changes", "first", "last"}}
 	for _, a := range r.Devices {
 		devices.Rows = append(devices.Rows, []string{visible(a.Device), itoa(a.Sessions), itoa(a.Logins), itoa(a.FailedLogins), itoa(a.Uploads),
 			strconv.FormatInt(a.UploadedBytes, 10), itoa(a.Downloads), strconv.FormatInt(a.DownloadedBytes, 10),
 			itoa(a.Aborted), itoa(a.Denied), itoa(a.Changes), stamp(a.First), stamp(a.Last)})
 	}
-	denials := table{Title: "Denials", Header: []string{"count", "device", "what", "rule", "reason", "first", "last"}}
+	denials := reportTable{Title: "Denials", Header: []string{"count", "device", "what", "rule", "reason", "first", "last"}}
 	for _, i := range r.Denials {
 		denials.Rows = append(denials.Rows, []string{itoa(i.Count), visible(i.Who), visible(i.What), i.Rule, i.Why, stamp(i.First), stamp(i.Last)})
 	}
-	logins := table{Title: "Failed logins", Header: []string{"count", "user", "from", "cause", "first", "last"}}
+	logins := reportTable{Title: "Failed logins", Header: []string{"count", "user", "from", "cause", "first", "last"}}
 	for _, i := range r.FailedLogins {
 		logins.Rows = append(logins.Rows, []string{itoa(i.Count), visible(i.Who), i.Peer, visible(i.Why), stamp(i.First), stamp(i.Last)})
 	}
-	alarms := table{Title: "Conduits, clock and log", Header: []string{"time", "record", "event", "cause", "detail"}}
+	alarms := reportTable{Title: "Conduits, clock and log", Header: []string{"time", "record", "event", "cause", "detail"}}
 	for _, a := range r.Alarms {
 		detail := ""
 		for _, name := range []string{"conduit", "segment", "free", "jump"} {
@@ -110,14 +110,14 @@ func tablesOf(r audit.Report) document {
 		}
 		alarms.Rows = append(alarms.Rows, []string{stamp(a.Time), strconv.FormatUint(a.Seq, 10), string(a.Event), visible(a.Cause), visible(detail)})
 	}
-	d.Tables = []table{devices, denials, logins, alarms}
+	d.Tables = []reportTable{devices, denials, logins, alarms}
 	return d
 }
 
 func itoa(n int) string        { return strconv.Itoa(n) }
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-func writeMarkdown(w io.Writer, d document) error {
+func writeReportMarkdown(w io.Writer, d reportDocument) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s\n", d.Title, d.About)
 	cell := strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;", "&", "&amp;", "`", "\\`", "*", `\*`, "_", `\_`)
@@ -139,9 +139,9 @@ func writeMarkdown(w io.Writer, d document) error {
 	return err
 }
 
-// writeCSV writes all tables with a first column that names the table, so that a spreadsheet can take them apart. A cell that a
+// writeReportCSV writes all tables with a first column that names the table, so that a spreadsheet can take them apart. A cell that a
 // spreadsheet would take for a formula gets an apostrophe: devices choose names of files and users.
-func writeCSV(w io.Writer, d document) error {
+func writeReportCSV(w io.Writer, d reportDocument) error {
 	out := csv.NewWriter(w)
 	var errs []error
 	for _, t := range d.Tables {
@@ -161,7 +161,7 @@ func writeCSV(w io.Writer, d document) error {
 	return errors.Join(append(errs, out.Error())...)
 }
 
-func writeHTML(w io.Writer, d document) error {
+func writeReportHTML(w io.Writer, d reportDocument) error {
 	page, err := template.New("report").Parse(reportPage)
 	if err != nil {
 		return fmt.Errorf("the page of the report: %w", err)
@@ -171,7 +171,7 @@ func writeHTML(w io.Writer, d document) error {
 
 const reportPage = `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{{.Title}}</title>
-<style>body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}td,th{border:1px solid #999;padding:.2em .5em;text-align:left}th{background:#eee}</style>
+<style>body{font:14px sans-serif;margin:2em}reportTable{border-collapse:collapse}td,th{border:1px solid #999;padding:.2em .5em;text-align:left}th{background:#eee}</style>
 </head><body><h1>{{.Title}}</h1><p>{{.About}}</p>
 {{range .Tables}}<h2>{{.Title}}</h2>
 {{if .Rows}}<table><tr>{{range .Header}}<th>{{.}}</th>{{end}}</tr>
