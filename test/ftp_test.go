@@ -40,6 +40,12 @@ func dial(t testing.TB, addr string) *ftp {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return greeted(t, conn)
+}
+
+// greeted is a client on a connection of which nothing has been read. It is closed when the test ends.
+func greeted(t testing.TB, conn net.Conn) *ftp {
+	t.Helper()
 	t.Cleanup(func() { _ = conn.Close() })
 	f := &ftp{t: t, conn: conn, in: bufio.NewReader(conn)}
 	f.expectReply("greeting", f.read(), 220)
@@ -50,10 +56,16 @@ func dial(t testing.TB, addr string) *ftp {
 func login(t testing.TB, addr, user, password string) *ftp {
 	t.Helper()
 	f := dial(t, addr)
+	f.authenticate(user, password)
+	return f
+}
+
+// authenticate logs in.
+func (f *ftp) authenticate(user, password string) {
+	f.t.Helper()
 	f.expect(331, "USER %s", user)
 	f.expect(230, "PASS %s", password)
 	f.expect(200, "TYPE I")
-	return f
 }
 
 // send sends one command.

@@ -40,6 +40,7 @@ type setup struct {
 	grace   string // shutdown_grace; empty for the default
 	conduit string // further attributes of the conduit
 	zone    string // further attributes of the zone
+	from    string // further addresses of devices, each with a comma and a space before it
 	host    string // the address to listen at; empty for 127.0.0.1
 	server  *sshdtest.Server
 }
@@ -113,7 +114,7 @@ func (g *gw) config(s setup) string {
 		if err != nil {
 			g.t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "device %q {\n  password_hash = %q\n  from = [\"127.0.0.0/8\", \"::1/128\"]\n  home = \"/%s\"\n  %s\n}\n", d.name, hash, d.name, d.more)
+		fmt.Fprintf(&b, "device %q {\n  password_hash = %q\n  from = [\"127.0.0.0/8\", \"::1/128\"%s]\n  home = \"/%s\"\n  %s\n}\n", d.name, hash, s.from, d.name, d.more)
 	}
 	if s.rules == "" {
 		s.rules = allowAll

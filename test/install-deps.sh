@@ -20,6 +20,7 @@ wanted=(
   "openssl openssl"
   "busybox busybox"
   "python3 python3"
+  "ip iproute2"         # a network namespace that loses its power
 )
 
 missing() { # prints field $1 of what is missing: 1 the programs, 2 the packages
