@@ -51,7 +51,7 @@ func conduitSpec() blockSpec {
 			{name: "dial_timeout", kind: kindDuration, fallback: "10s", example: `"5s"`,
 				meaning: "A connection that is not ready after this time, handshake and login included, has failed."},
 			{name: "request_timeout", kind: kindDuration, fallback: "30s", example: `"1m"`,
-				meaning: "A request that the server has not answered after this time has failed, and the connection is replaced."},
+				meaning: "A request that the server has not answered after this time has failed, and the connection is replaced. A flush and the server's own computing of a digest may take four times as long."},
 			{name: "keepalive", kind: kindDuration, fallback: "15s", example: `"30s"`,
 				meaning: "How often an idle connection is probed; a probe unanswered for as long again ends the connection."},
 		},
