@@ -168,6 +168,55 @@ func TestUploadBroken(t *testing.T) {
 	}
 }
 
+// The same where the upload continues a file, whose state is compared first, and where the file is moved aside instead.
+func TestRenameBroken(t *testing.T) {
+	data := noise(faultPacket + 1)
+	against := errors.New("the device has gone")
+	var all []task
+	for _, op := range []sftpfault.Op{sftpfault.Lstat, sftpfault.PosixRename} {
+		for _, b := range breakages([]sftpfault.Request{{Op: op}}) {
+			if op == sftpfault.Lstat {
+				b.Nth = 2 // the first belongs to Begin
+				all = append(all, task{"continued " + b.String(), func(t *testing.T) {
+					f, s := overFaulty(t, sftpfault.Options{}, b.hurry)
+					f.put(t, "/x", []byte("old"))
+					info, err := os.Stat(f.local("/x"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					s.Arm(b.Fault)
+					base := &gateway.Base{Exists: true, Size: info.Size(), ModTime: info.ModTime()}
+					_, err = f.upload(t.Context(), gateway.Target{Location: at("/x"), Base: base}, data)
+					s.Disarm()
+					checkFinal(t, f, err, "old", data)
+					eventually(t, "no temporary to be left", func() bool { return len(temporaries(f.files(t))) == 0 })
+				}})
+				continue
+			}
+			all = append(all, task{"aside " + b.String(), func(t *testing.T) {
+				f, s := overFaulty(t, sftpfault.Options{}, b.hurry)
+				f.put(t, "/x", []byte("old"))
+				s.Arm(b.Fault)
+				u := f.begin(t, "/x")
+				if _, err := u.Write(data); err != nil {
+					t.Fatal(err)
+				}
+				_, err := u.Commit(t.Context(), gateway.Terms{Last: func() error { return against }, Aside: "x.partial"})
+				s.Disarm()
+				if !errors.Is(err, against) {
+					t.Errorf("Commit: %v, want %v", err, against)
+				}
+				checkFinal(t, f, err, "old", data)
+				if got, err := os.ReadFile(f.local("/x.partial")); err == nil && !bytes.Equal(got, data) || err != nil && !os.IsNotExist(err) {
+					t.Errorf("aside there are %d bytes, %v", len(got), err)
+				}
+				eventually(t, "no temporary to be left", func() bool { return len(temporaries(f.files(t))) == 0 })
+			}})
+		}
+	}
+	sideBySide(t, all)
+}
+
 func breakUpload(t *testing.T, b breakage, target gateway.Target, old string, data []byte) {
 	f, s := overFaulty(t, sftpfault.Options{}, b.hurry)
 	if old != "" {

@@ -22,8 +22,9 @@ import (
 // faultPacket is the most data in one write or read, so that a small file takes several.
 const faultPacket = 4 << 10
 
-// startFaultyServer runs a server that breaks on command. Its paths are those of this machine, as sshd's are.
-func startFaultyServer(t *testing.T) (*sftpfault.Server, *sshdtest.Server) {
+// startFaultyServer runs a server that breaks on command. Its paths are those of this machine, as
+// sshd's are. It does not offer the extensions named.
+func startFaultyServer(t *testing.T, without ...sftpfault.Op) (*sftpfault.Server, *sshdtest.Server) {
 	t.Helper()
 	me, err := user.Current()
 	if err != nil {
@@ -38,7 +39,9 @@ func startFaultyServer(t *testing.T) (*sftpfault.Server, *sshdtest.Server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := sftpfault.Start(context.Background(), sftpfault.Options{Dir: "/", User: at.User, AuthorizedKey: authorized, Packet: faultPacket})
+	s, err := sftpfault.Start(context.Background(), sftpfault.Options{
+		Dir: "/", User: at.User, AuthorizedKey: authorized, Packet: faultPacket, Without: without,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -84,3 +84,32 @@ func TestCorruptedDelivery(t *testing.T) {
 		})
 	}
 }
+
+// What a rule requires and the server does not offer is refused before a data connection is opened, with 450; the cause is in the log
+// for operators. Without the requirement the file is taken, and the receipt says what was not achieved.
+func TestUnmetRequirement(t *testing.T) {
+	t.Parallel()
+	for requirement, lacking := range map[string]sftpfault.Op{"fsync": sftpfault.Fsync, "atomic": sftpfault.PosixRename} {
+		t.Run(requirement, func(t *testing.T) {
+			t.Parallel()
+			_, at := startFaultyServer(t, lacking)
+			g := startGateway(t, setup{server: at, rules: deliverWith(fmt.Sprintf("require = [%q]", requirement))})
+			f := g.login(0)
+			if conn, r := f.tryData("STOR /file"); conn != nil || r.code != 450 || strings.Contains(r.text, "openssh") {
+				t.Errorf("STOR: %v, want 450 at once and no word about the server", r)
+			}
+			if files := filesBelow(t, at.Root); len(files) > 0 {
+				t.Errorf("on the server: %q", files)
+			}
+			g.waitLog(string(lacking) + "@openssh.com")
+
+			g = startGateway(t, setup{server: at})
+			g.login(0).put("/file", []byte("new"))
+			for _, r := range g.recordsOf(audit.TransferCommitted) {
+				if r.Receipt.Fsynced != (lacking != sftpfault.Fsync) || r.Receipt.Atomic != (lacking != sftpfault.PosixRename) {
+					t.Errorf("receipt: %+v", r.Receipt)
+				}
+			}
+		})
+	}
+}
