@@ -76,20 +76,23 @@ type CommandFields struct {
 
 // TransferFields belong to a decision, a transfer or a change.
 type TransferFields struct {
-	Transfer    string   `json:"transfer,omitempty"` // joins the records of one transfer
-	Op          string   `json:"op"`
-	Path        string   `json:"path"`         // as the device sees it
-	To          string   `json:"to,omitempty"` // the new name of a rename; where an upload is published, below the conduit's root, if its rule says so
-	Bytes       *int64   `json:"bytes,omitempty"`
-	Offset      int64    `json:"offset,omitempty"` // where a continued transfer began
-	SHA256      string   `json:"sha256,omitempty"`
-	Rule        string   `json:"rule,omitempty"`
-	Reason      string   `json:"reason,omitempty"`
-	Conduit     string   `json:"conduit,omitempty"`
-	Acknowledge string   `json:"acknowledge,omitempty"`
-	Type        string   `json:"type,omitempty"`      // the representation type that the device asked for: "A" or "I"
-	Protected   bool     `json:"protected,omitempty"` // the data connection between device and gateway is under TLS
-	Receipt     *Receipt `json:"receipt,omitempty"`
+	Transfer    string `json:"transfer,omitempty"` // joins the records of one transfer
+	Op          string `json:"op"`
+	Path        string `json:"path"`         // as the device sees it
+	To          string `json:"to,omitempty"` // the new name of a rename; where an upload is published, below the conduit's root, if its rule says so
+	Bytes       *int64 `json:"bytes,omitempty"`
+	Offset      int64  `json:"offset,omitempty"` // where a continued transfer began
+	SHA256      string `json:"sha256,omitempty"`
+	Rule        string `json:"rule,omitempty"`
+	Reason      string `json:"reason,omitempty"`
+	Conduit     string `json:"conduit,omitempty"`
+	Acknowledge string `json:"acknowledge,omitempty"`
+	Type        string `json:"type,omitempty"`      // the representation type that the device asked for: "A" or "I"
+	Protected   bool   `json:"protected,omitempty"` // the data connection between device and gateway is under TLS
+	// Conversion is what was done to the bytes between the wire and the file: "line-endings" (type A), "records" (structure R), or
+	// nothing where it is empty. Bytes and SHA256 are the file's in any case.
+	Conversion string   `json:"conversion,omitempty"`
+	Receipt    *Receipt `json:"receipt,omitempty"`
 	// Evidence is what an upload was taken for whole by, in the words of gateway.Evidence; FailedEvidence is what spoke against
 	// one that was aborted.
 	// What has come of an aborted one and was moved aside is at To, with a Receipt.

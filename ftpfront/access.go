@@ -43,7 +43,7 @@ func (s *session) pass(ctx context.Context, x *exchange) reply {
 	if err := s.enter(&d); err != nil {
 		return failure(beforeTransfer, err)
 	}
-	s.who.Device, s.who.Home = d.Name, d.Home
+	s.who.Device, s.who.Home, s.quirks = d.Name, d.Home, d.Quirks.Or(s.zone.Quirks)
 	if err := s.conduitUp(ctx); err != nil {
 		s.logout()
 		return reply{code: 421, text: "Service not available, try again later.", cause: err, hangup: true}
@@ -95,7 +95,7 @@ func (s *session) loginFailed(ctx context.Context, user string, cause error) rep
 
 // acct answers what needs no account (RFC 959, 4.1.1: 202, superfluous at this site).
 func (s *session) acct(context.Context, *exchange) reply {
-	return answer(202, "No account needed.")
+	return answer(s.quirks.superfluous(), "No account needed.")
 }
 
 // rein takes the session back to where it began. A transfer is never open here: commands wait for it.
@@ -117,7 +117,8 @@ func (s *session) logout() {
 	_ = s.enter(nil) // nobody can be revoked
 	s.who.Device, s.who.Home, s.user = "", "", ""
 	s.who.TLS, s.who.Certificate = false, nil
-	s.cwd, s.ascii, s.restart, s.allocated = "/", false, 0, policy.SizeUnknown
+	s.cwd, s.ascii, s.records, s.restart, s.allocated = "/", false, false, 0, policy.SizeUnknown
+	s.quirks = s.zone.Quirks
 	s.renameFrom, s.epsvOnly, s.facts = "", false, allFacts()
 }
 
@@ -139,6 +140,7 @@ func (s *session) changeDirectory(ctx context.Context, dir string) reply {
 
 // abs is the clean absolute path that an argument means; the root has no parent.
 func (s *session) abs(arg string) string {
+	arg = s.quirks.name(arg)
 	if path.IsAbs(arg) {
 		return path.Clean(arg)
 	}

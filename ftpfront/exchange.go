@@ -30,12 +30,14 @@ func (s *session) parse(line string) *exchange {
 
 // announce sends a preliminary reply (1yz).
 func (x *exchange) announce(r reply) error {
+	r = x.session.quirks.shape(r)
 	x.preliminary = append(x.preliminary, fmt.Sprintf("%03d %s", r.code, r.summary()))
 	return x.session.write(r)
 }
 
 // finish puts the exchange on record and sends the final reply: the device sees none that the log does not have.
 func (x *exchange) finish(r reply) error {
+	r = x.session.quirks.shape(r)
 	rec := x.session.record(audit.Command)
 	rec.CommandFields = &audit.CommandFields{
 		Verb: x.recordableVerb(), Args: x.recordableArgs(), Code: r.code, Text: r.summary(),

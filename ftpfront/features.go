@@ -9,7 +9,14 @@ import (
 	"strings"
 )
 
-func (s *session) syst(context.Context, *exchange) reply { return answer(215, "UNIX Type: L8") }
+// syst names the system in whose form listings are (RFC 959, 4.1.3): clients choose their parser by it.
+func (s *session) syst(context.Context, *exchange) reply {
+	if s.quirks.Listing == DOS {
+		return answer(215, "Windows_NT")
+	}
+	return answer(215, "UNIX Type: L8")
+}
+
 func (s *session) noop(context.Context, *exchange) reply { return answer(200, "OK.") }
 func (s *session) clnt(context.Context, *exchange) reply { return answer(200, "Noted.") }
 
@@ -23,6 +30,9 @@ func (s *session) lang(_ context.Context, x *exchange) reply {
 
 // feat lists what goes beyond RFC 959 (RFC 2389, 3).
 func (s *session) feat(context.Context, *exchange) reply {
+	if s.quirks.Features == Off {
+		return answer(502, "Command not implemented.")
+	}
 	lines := []string{
 		"Features:", "EPRT", "EPSV", "MDTM", "MFMT", s.mlstFeature(), "REST STREAM", "SIZE", "TVFS", "UTF8",
 	}

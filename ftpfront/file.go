@@ -75,13 +75,14 @@ func (c *common) verdict(dialogue error) error {
 // uploadFile is the near end of STOR, STOU and APPE.
 type uploadFile struct {
 	common
+	form
 	in     *gateway.Incoming
 	ending func(left <-chan struct{}) gateway.Ending // asked when the data have ended
 }
 
 // ReadFrom takes the file from the data connection up to its end.
 func (u *uploadFile) ReadFrom(r io.Reader) (int64, error) {
-	n, err := u.in.Take(u.ctx, &countingReader{r, u.moved})
+	n, err := u.in.Take(u.ctx, u.reader(&countingReader{r, u.moved}))
 	u.whole, u.err = err == nil, err
 	return n, err
 }
@@ -112,12 +113,17 @@ func (u *uploadFile) settle(dialogue error) error {
 // downloadFile is the near end of RETR.
 type downloadFile struct {
 	common
+	form
 	out *gateway.Outgoing
 }
 
 // WriteTo brings the file to the data connection. A file that breaks off ends in a reset: the device must not take it for whole.
 func (d *downloadFile) WriteTo(w io.Writer) (int64, error) {
-	n, err := d.out.Bring(d.ctx, &countingWriter{w, d.moved})
+	wire, finish := d.writer(&countingWriter{w, d.moved})
+	n, err := d.out.Bring(d.ctx, wire)
+	if err == nil {
+		err = finish()
+	}
 	d.whole, d.err = err == nil, err
 	if err != nil {
 		resetConnection(w)
@@ -147,17 +153,24 @@ func (d *downloadFile) settle(dialogue error) error {
 	return err
 }
 
-// listingFile is the near end of LIST, NLST and MLSD: lines, each ended by CRLF (RFC 959, 3.1.1.1: listings are type A).
+// listingFile is the near end of LIST, NLST and MLSD: lines, each ended by CRLF (RFC 959, 3.1.1.1: listings are type A) or by the
+// end of a record.
 type listingFile struct {
 	common
+	form
 	entries []entry
 	line    func(entry) string
 }
 
 func (l *listingFile) WriteTo(w io.Writer) (n int64, err error) {
-	b := bufio.NewWriterSize(&countingWriter{w, l.moved}, 32<<10)
+	wire, finish := l.writer(&countingWriter{w, l.moved})
+	end := "\r\n"
+	if l.records {
+		end = "\n"
+	}
+	b := bufio.NewWriterSize(wire, 32<<10)
 	for _, e := range l.entries {
-		m, err := fmt.Fprintf(b, "%s\r\n", l.line(e))
+		m, err := fmt.Fprintf(b, "%s%s", l.line(e), end)
 		n += int64(m)
 		if err != nil {
 			l.err = err
@@ -166,6 +179,9 @@ func (l *listingFile) WriteTo(w io.Writer) (n int64, err error) {
 	}
 	if l.err == nil {
 		l.err = b.Flush()
+	}
+	if l.err == nil {
+		l.err = finish()
 	}
 	if l.err != nil {
 		resetConnection(w)

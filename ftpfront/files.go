@@ -4,8 +4,10 @@ package ftpfront
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -20,7 +22,16 @@ func (s *session) pwd(context.Context, *exchange) reply {
 
 func (s *session) mkd(ctx context.Context, x *exchange) reply {
 	name := s.abs(x.args)
-	if err := s.front.gateway.Mkdir(ctx, s.who, name); err != nil {
+	err := s.front.gateway.Mkdir(ctx, s.who, name)
+	if errors.Is(err, fs.ErrNotExist) && s.quirks.MakeParents == On {
+		if err = s.makeParents(ctx, path.Dir(name)); err == nil {
+			err = s.front.gateway.Mkdir(ctx, s.who, name)
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return s.mkdExisting(ctx, name, err)
+	case err != nil:
 		return failure(beforeTransfer, err)
 	}
 	return answer(257, quotePath(name)+" created.")
@@ -64,8 +75,12 @@ func (s *session) rnto(ctx context.Context, x *exchange) reply {
 	return answer(250, "Renamed.")
 }
 
-// size answers with what RETR would send (RFC 3659, 4).
+// size answers with what RETR would send (RFC 3659, 4). Where that is not what is stored, the whole file would have to be read to
+// count it: that is refused rather than answered with a number that is wrong.
 func (s *session) size(ctx context.Context, x *exchange) reply {
+	if !s.form().verbatim() {
+		return answer(550, "SIZE needs TYPE I and STRU F.")
+	}
 	info, r := s.plainFile(ctx, x.args)
 	if info == nil {
 		return r
@@ -131,7 +146,7 @@ func (s *session) chmod(ctx context.Context, args string) reply {
 
 // stat alone is about the session, with an argument it is LIST over the control connection (RFC 959, 4.1.3).
 func (s *session) stat(ctx context.Context, x *exchange) reply {
-	if x.args == "" {
+	if x.args == "" && !(s.quirks.StatLists == On && s.who.Device != "") {
 		return s.status("No transfer is running.")
 	}
 	if s.who.Device == "" {
@@ -147,7 +162,7 @@ func (s *session) stat(ctx context.Context, x *exchange) reply {
 	}
 	now := s.front.now()
 	for _, e := range entries {
-		r.lines = append(r.lines, longLine(e.info, e.name, now))
+		r.lines = append(r.lines, s.listLine(e, now))
 	}
 	return r
 }
@@ -157,5 +172,5 @@ func (s *session) status(transfer string) reply {
 	if s.who.Device != "" {
 		lines[1] = "Logged in as " + s.who.Device + "."
 	}
-	return reply{code: 211, lines: append(lines, fmt.Sprintf("TYPE: %s; STRU: F; MODE: S.", s.typeName()), transfer), text: "End"}
+	return reply{code: 211, lines: append(lines, fmt.Sprintf("TYPE: %s; STRU: %s; MODE: S.", s.typeName(), s.structure()), transfer), text: "End"}
 }

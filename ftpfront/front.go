@@ -38,7 +38,8 @@ type Zone struct {
 	// RefuseWithoutConduit: while the conduit of a device is down its login is answered with 421, instead of each of its transfers
 	// with 450.
 	RefuseWithoutConduit bool
-	TLS                  *TLS // nil: the zone speaks no TLS
+	TLS                  *TLS   // nil: the zone speaks no TLS
+	Quirks               Quirks // before login, and where the device leaves a choice open
 }
 
 // Options is what a Front is made of.
@@ -216,7 +217,7 @@ func (f *Front) newSession(z *zone, conn *net.TCPConn) (*session, error) {
 	s := &session{
 		front: f, zone: z, conn: conn, wire: conn, lines: newLineReader(conn), local: local.Addr().Unmap(),
 		who:     gateway.Session{ID: newID(), Zone: z.Name, Peer: netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())},
-		loginBy: time.Now().Add(z.LoginTimeout), cwd: "/", allocated: policy.SizeUnknown, facts: allFacts(),
+		loginBy: time.Now().Add(z.LoginTimeout), quirks: z.Quirks, cwd: "/", allocated: policy.SizeUnknown, facts: allFacts(),
 	}
 	s.log = f.logger.With("session", s.who.ID, "zone", z.Name, "peer", s.who.Peer)
 	return s, nil

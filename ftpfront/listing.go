@@ -19,16 +19,23 @@ type entry struct {
 	info fs.FileInfo
 }
 
-// list answers in the form of ls -l, which is what clients parse for want of a standard.
+// list answers in the form of ls -l, which is what clients parse for want of a standard, or in that of DOS.
 func (s *session) list(ctx context.Context, x *exchange) reply {
 	now := s.front.now()
 	entries, _, err := s.find(ctx, stripOptions(x.args))
-	return s.sendListing(ctx, x, entries, err, func(e entry) string { return longLine(e.info, e.name, now) })
+	return s.sendListing(ctx, x, entries, err, func(e entry) string { return s.listLine(e, now) })
+}
+
+func (s *session) listLine(e entry, now time.Time) string {
+	if s.quirks.Listing == DOS {
+		return dosLine(e.info, e.name)
+	}
+	return longLine(e.info, e.name, now)
 }
 
 // nlst sends names only, each usable as the argument of RETR from the current directory (RFC 959, 4.1.3; RFC 1123, 4.1.2.7).
 func (s *session) nlst(ctx context.Context, x *exchange) reply {
-	arg := stripOptions(x.args)
+	arg := s.quirks.name(stripOptions(x.args))
 	entries, dir, err := s.find(ctx, arg)
 	prefix := ""
 	if arg != "" {
@@ -69,7 +76,7 @@ func (s *session) sendListing(ctx context.Context, x *exchange, entries []entry,
 	if err != nil {
 		return failure(beforeTransfer, err)
 	}
-	return s.transfer(ctx, x, toDevice, &listingFile{entries: entries, line: line}, "Sending the listing.")
+	return s.transfer(ctx, x, toDevice, &listingFile{form: form{records: s.records}, entries: entries, line: line}, "Sending the listing.")
 }
 
 // find looks at a file or directory, or at the names in a directory that match a pattern in the last element.
@@ -138,6 +145,15 @@ func longLine(info fs.FileInfo, name string, now time.Time) string {
 		layout = "Jan _2  2006"
 	}
 	return fmt.Sprintf("%c%s 1 ftp ftp %12d %s %s", kind, info.Mode().Perm().String()[1:], info.Size(), t.Format(layout), name)
+}
+
+// dosLine is one line in the form of Windows' own server.
+func dosLine(info fs.FileInfo, name string) string {
+	size := fmt.Sprintf("%20d", info.Size())
+	if info.IsDir() {
+		size = "      <DIR>         "
+	}
+	return fmt.Sprintf("%s %s %s", info.ModTime().UTC().Format("01-02-06  03:04PM"), size, name)
 }
 
 // allFacts are the facts of MLST and MLSD in the order in which they are shown.

@@ -25,6 +25,7 @@ type Device struct {
 	// CertificateNames, where there are any, are the names of which one must stand in the client certificate that the device shows:
 	// the subject's common name, or a DNS name of the certificate.
 	CertificateNames []string
+	Quirks           Quirks
 }
 
 // errLogin is every reason why a login is refused; the device learns only that it is.

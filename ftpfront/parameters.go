@@ -3,6 +3,7 @@
 package ftpfront
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,10 +15,14 @@ import (
 )
 
 // type_ sets the representation type (RFC 959, 3.1.1). Type A is taken because devices insist on it, and is on record with the
-// transfer, but the bytes pass unaltered: a conversion would corrupt whatever is not text.
+// transfer; what it does to the bytes is for the quirks to say, and by default it is nothing: a conversion would corrupt whatever
+// is not text.
 func (s *session) type_(_ context.Context, x *exchange) reply {
 	switch strings.Join(strings.Fields(strings.ToUpper(x.args)), " ") {
 	case "A", "A N":
+		if s.quirks.ASCII == Refuse {
+			return answer(504, "Type A is not offered here, use TYPE I.")
+		}
 		s.ascii = true
 		return answer(200, "Type set to A.")
 	case "I", "L 8", "L8":
@@ -35,9 +40,20 @@ func (s *session) typeName() string {
 	return "I"
 }
 
+// structure is the file structure for records and STAT.
+func (s *session) structure() string {
+	if s.records {
+		return "R"
+	}
+	return "F"
+}
+
+// stru sets the file structure (RFC 959, 3.1.2). Pages are for TOPS-20.
 func (s *session) stru(_ context.Context, x *exchange) reply {
-	if strings.EqualFold(strings.TrimSpace(x.args), "F") {
-		return answer(200, "Structure set to F.")
+	switch structure := strings.ToUpper(strings.TrimSpace(x.args)); structure {
+	case "F", "R":
+		s.records = structure == "R"
+		return answer(200, "Structure set to "+structure+".")
 	}
 	return answer(504, "Structure not implemented.")
 }
@@ -70,6 +86,9 @@ func (s *session) rest_(_ context.Context, x *exchange) reply {
 	if err != nil || n < 0 {
 		return answer(501, "Invalid restart position.")
 	}
+	if n > 0 && !s.form().verbatim() {
+		return answer(504, "Restart needs TYPE I and STRU F.")
+	}
 	s.restart = n
 	return answer(350, "Restart position noted.")
 }
@@ -86,10 +105,7 @@ func (s *session) pasv(context.Context, *exchange) reply {
 	if s.epsvOnly {
 		return answer(503, "EPSV ALL is in force.")
 	}
-	shown := s.zone.PassiveAddress
-	if !shown.IsValid() {
-		shown = s.local
-	}
+	shown := cmp.Or(s.quirks.PassiveAddress, s.zone.PassiveAddress, s.local)
 	if !shown.Is4() {
 		return answer(502, "PASV is for IPv4, use EPSV.")
 	}

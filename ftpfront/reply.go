@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/internal/ascii"
+	"github.com/ftpgw/ftpgw/internal/record"
 )
 
 // reply is one answer to a device: a code of RFC 959, 4.2 and a text that is fixed for it. What really happened is the cause: it
@@ -102,7 +104,8 @@ func failure(st stage, err error) reply {
 func isDataTrouble(err error) bool {
 	var data *dataError
 	var incomplete *gateway.IncompleteError
-	return errors.As(err, &data) || errors.As(err, &incomplete) || errors.Is(err, errControlLost)
+	return errors.As(err, &data) || errors.As(err, &incomplete) ||
+		errors.Is(err, errControlLost) || errors.Is(err, record.ErrTruncated)
 }
 
 // refusal finds the causes that have a code of their own at every stage.
@@ -115,6 +118,10 @@ func refusal(err error) (reply, bool) {
 		return answer(552, "File is too large."), true
 	case errors.Is(err, gateway.ErrBadName), errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.EINVAL):
 		return answer(553, "File name not allowed."), true
+	case errors.Is(err, ascii.ErrNotText):
+		return answer(550, "Not a text file, use TYPE I."), true
+	case errors.Is(err, record.ErrBadMark), errors.Is(err, record.ErrLineFeed):
+		return answer(550, "The data do not fit STRU R, use STRU F."), true
 	case errors.Is(err, gateway.ErrBadOffset):
 		return answer(554, "Restart position is behind the end of the file."), true
 	case errors.As(err, &denied), errors.Is(err, fs.ErrPermission):

@@ -20,13 +20,14 @@ import (
 
 // session is one control connection. All its state belongs to the goroutine of serve, except where said otherwise.
 type session struct {
-	front *Front
-	zone  *zone
-	conn  net.Conn
-	wire  *net.TCPConn // conn without what may be wrapped around it, to ask the kernel about
-	log   *slog.Logger
-	who   gateway.Session // Device and Home are empty until login
-	local netip.Addr      // our end of the control connection
+	front  *Front
+	zone   *zone
+	conn   net.Conn
+	wire   *net.TCPConn // conn without what may be wrapped around it, to ask the kernel about
+	log    *slog.Logger
+	who    gateway.Session // Device and Home are empty until login
+	local  netip.Addr      // our end of the control connection
+	quirks Quirks          // the zone's until login, then the device's
 
 	tls     *protection // nil while the control connection is in clear
 	lines   *lineReader
@@ -40,6 +41,7 @@ type session struct {
 
 	cwd        string
 	ascii      bool
+	records    bool  // STRU R
 	restart    int64 // of REST
 	allocated  int64 // of ALLO, or policy.SizeUnknown
 	renameFrom string

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path"
 	"sync/atomic"
 	"time"
 
@@ -37,23 +38,51 @@ func (s *session) stou(ctx context.Context, x *exchange) reply {
 // receive brings one file from the device to where the policy says.
 func (s *session) receive(ctx context.Context, x *exchange, op policy.Operation, name, announcement string) reply {
 	restart, allocated := s.takeParameters()
+	f := s.form()
+	if !f.verbatim() {
+		if restart > 0 {
+			return noRestart()
+		}
+		allocated = policy.SizeUnknown // it counts the bytes of a file as the device stores it
+	}
 	in, err := s.front.gateway.Receive(ctx, s.who, gateway.UploadRequest{
-		Op: op, Path: name, Offset: restart, Declared: allocated, Type: s.typeName(), Protected: s.private(),
+		Op: op, Path: name, Offset: restart, Declared: allocated, Type: s.typeName(), Protected: s.private(), Conversion: f.String(), Marked: f.records,
 	})
 	if err != nil {
 		return failure(beforeTransfer, err)
 	}
-	return s.transfer(ctx, x, fromDevice, &uploadFile{in: in, ending: s.ending}, announcement)
+	if err := s.makeParents(ctx, path.Dir(name)); err != nil {
+		in.Abort(err)
+		return failure(beforeTransfer, err)
+	}
+	return s.transfer(ctx, x, fromDevice, &uploadFile{form: f, in: in, ending: s.ending}, announcement)
 }
+
+// noRestart refuses REST where a position on the wire is none in the file (RFC 3659, 5; RFC 1123, 4.1.3.4 has the code).
+func noRestart() reply { return answer(554, "Restart needs TYPE I and STRU F.") }
 
 // retr brings one file to the device.
 func (s *session) retr(ctx context.Context, x *exchange) reply {
 	restart, _ := s.takeParameters()
-	out, err := s.front.gateway.Send(ctx, s.who, gateway.DownloadRequest{Path: s.abs(x.args), Offset: restart, Type: s.typeName(), Protected: s.private()})
+	f := s.form()
+	if restart > 0 && !f.verbatim() {
+		return noRestart()
+	}
+	out, err := s.front.gateway.Send(ctx, s.who, gateway.DownloadRequest{
+		Path: s.abs(x.args), Offset: restart, Type: s.typeName(), Protected: s.private(), Conversion: f.String(),
+	})
 	if err != nil {
 		return failure(beforeTransfer, err)
 	}
-	return s.transfer(ctx, x, toDevice, &downloadFile{out: out}, fmt.Sprintf("Sending %d bytes.", out.Size()))
+	if err := f.checkText(ctx, out); err != nil {
+		out.Abort(err)
+		return failure(beforeTransfer, err)
+	}
+	announcement := "Sending the file."
+	if f.verbatim() {
+		announcement = fmt.Sprintf("Sending %d bytes.", out.Size())
+	}
+	return s.transfer(ctx, x, toDevice, &downloadFile{form: f, out: out}, announcement)
 }
 
 // file is the near end of a transfer as the data transfer process sees it, and what this package asks of it besides.

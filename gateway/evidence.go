@@ -33,6 +33,9 @@ const (
 	NoAbort Evidence = "no-abort"
 	// Announced: the bytes are as many as the device said in ALLO.
 	Announced Evidence = "allo-equal"
+	// EndMark: the data ended with their own end-of-file mark (RFC 959, 3.4.1: record structure), which is there only when the
+	// device has sent all of it. It stands in the place of Fin: what follows the mark is not looked at.
+	EndMark Evidence = "eof-mark"
 )
 
 // EvidenceError says what speaks against an upload being whole.
@@ -129,7 +132,11 @@ func (v *vigil) last() error {
 
 // weigh looks at what can be known from the bytes alone.
 func (in *Incoming) weigh(e Ending) error {
-	in.evidence = append(in.evidence, string(Fin))
+	end := Fin
+	if in.request.Marked {
+		end, in.proven = EndMark, true
+	}
+	in.evidence = append(in.evidence, string(end))
 	if e.Notified {
 		in.evidence = append(in.evidence, string(CloseNotify))
 	}

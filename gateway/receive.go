@@ -26,6 +26,10 @@ type UploadRequest struct {
 	Declared  int64
 	Type      string // the representation type that the device asked for, for the record
 	Protected bool   // the data connection is to be under TLS, for the record
+	// Marked says that the data carry their own end-of-file mark, without which the reader fails.
+	Marked bool
+	// Conversion is what is done to the bytes between the wire and the file, for the record; empty for nothing.
+	Conversion string
 }
 
 // Incoming is one upload between the device's first byte and the reply. It is used by one goroutine at a time.
@@ -289,7 +293,7 @@ func (in *Incoming) Abort(cause error) {
 func (in *Incoming) recordOf(e audit.Event, cause error) audit.Record {
 	r := in.session.record(e)
 	r.TransferFields = decisionFields(in.request.Op, in.request.Path, in.decision)
-	r.Transfer, r.Offset, r.Type, r.Protected = in.id, in.keep, in.request.Type, in.request.Protected
+	r.Transfer, r.Offset, r.Type, r.Protected, r.Conversion = in.id, in.keep, in.request.Type, in.request.Protected, in.request.Conversion
 	if e != audit.TransferBegin {
 		size := in.size
 		r.Bytes = &size

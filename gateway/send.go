@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -20,6 +21,8 @@ type DownloadRequest struct {
 	Offset    int64  // the first byte wanted (REST)
 	Type      string // the representation type that the device asked for, for the record
 	Protected bool   // the data connection is to be under TLS, for the record
+	// Conversion is what is done to the bytes between the file and the wire, for the record; empty for nothing.
+	Conversion string
 }
 
 // Outgoing is one download. It is used by one goroutine at a time, and must be ended by Finish or Abort.
@@ -30,6 +33,7 @@ type Outgoing struct {
 	request  DownloadRequest
 	question policy.Question
 	decision policy.Decision
+	remote   Remote
 	id       string
 	download Download
 	hash     hash.Hash
@@ -54,7 +58,7 @@ func (g *Gateway) Send(ctx context.Context, s Session, req DownloadRequest) (*Ou
 	if err != nil {
 		return nil, err
 	}
-	out := &Outgoing{g: g, policy: p, session: s, request: req, question: q, decision: d, id: newTransferID(), download: dl, hash: sha256.New()}
+	out := &Outgoing{g: g, policy: p, session: s, request: req, question: q, decision: d, remote: remote, id: newTransferID(), download: dl, hash: sha256.New()}
 	if err := out.decideContent(dl.Info().Size()); err != nil {
 		return nil, out.closeWith(err)
 	}
@@ -91,6 +95,38 @@ func (out *Outgoing) closeWith(err error) error {
 
 // Size is the number of bytes that WriteTo will bring.
 func (out *Outgoing) Size() int64 { return out.download.Info().Size() - out.request.Offset }
+
+// Peek returns up to n bytes from where the download begins. It reads them on their own: nothing is sent.
+func (out *Outgoing) Peek(ctx context.Context, n int) ([]byte, error) {
+	dl, err := out.remote.Open(ctx, out.session.locate(out.request.Path), out.request.Offset)
+	if err != nil {
+		return nil, err
+	}
+	head := &headWriter{left: n}
+	_, err = dl.WriteTo(head)
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return head.bytes, errors.Join(err, dl.Close())
+}
+
+// errEnough ends the reading of a file of which no more is wanted.
+var errEnough = errors.New("no more bytes are wanted")
+
+// headWriter keeps the first bytes.
+type headWriter struct {
+	bytes []byte
+	left  int
+}
+
+func (h *headWriter) Write(p []byte) (int, error) {
+	p = p[:min(len(p), h.left)]
+	h.bytes = append(h.bytes, p...)
+	if h.left -= len(p); h.left == 0 {
+		return len(p), errEnough
+	}
+	return len(p), nil
+}
 
 // Bring writes the file to the device. An error of w is returned as it is.
 func (out *Outgoing) Bring(ctx context.Context, w io.Writer) (int64, error) {
@@ -135,7 +171,7 @@ func (out *Outgoing) Abort(cause error) {
 func (out *Outgoing) recordOf(e audit.Event, cause error) audit.Record {
 	r := out.session.record(e)
 	r.TransferFields = decisionFields(policy.Download, out.request.Path, out.decision)
-	r.Transfer, r.Offset, r.Type, r.Protected = out.id, out.request.Offset, out.request.Type, out.request.Protected
+	r.Transfer, r.Offset, r.Type, r.Protected, r.Conversion = out.id, out.request.Offset, out.request.Type, out.request.Protected, out.request.Conversion
 	if e != audit.TransferBegin {
 		sent := out.sent
 		r.Bytes = &sent

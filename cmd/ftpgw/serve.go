@@ -222,7 +222,7 @@ func frontZones(zones []config.Zone) ([]ftpfront.Zone, error) {
 			Name: z.Name, Listen: z.Listen, PassiveAddress: z.PassiveAddress,
 			PassivePorts: ftpfront.PortRange{First: z.PassivePorts.First, Last: z.PassivePorts.Last},
 			IdleTimeout:  z.IdleTimeout, LoginTimeout: z.LoginTimeout, DataTimeout: z.DataTimeout, StallTimeout: z.StallTimeout,
-			Settle: z.Settle, RefuseWithoutConduit: z.RefuseWithoutConduit, Greeting: z.Greeting, TLS: t,
+			Settle: z.Settle, RefuseWithoutConduit: z.RefuseWithoutConduit, Greeting: z.Greeting, TLS: t, Quirks: frontQuirks(z.Quirks),
 		})
 	}
 	return out, nil
@@ -231,10 +231,31 @@ func frontZones(zones []config.Zone) ([]ftpfront.Zone, error) {
 func frontDevices(devices []config.Device) []ftpfront.Device {
 	var out []ftpfront.Device
 	for _, d := range devices {
-		out = append(out, ftpfront.Device{Name: d.Name, User: d.User, PasswordHash: d.PasswordHash, From: d.From, Home: d.Home,
-			CertificateNames: d.CertificateNames})
+		out = append(out, ftpfront.Device{
+			Name: d.Name, User: d.User, PasswordHash: d.PasswordHash, From: d.From, Home: d.Home,
+			CertificateNames: d.CertificateNames, Quirks: frontQuirks(d.Quirks),
+		})
 	}
 	return out
+}
+
+func frontQuirks(q config.Quirks) ftpfront.Quirks {
+	return ftpfront.Quirks{
+		ASCII: ftpfront.ASCIIMode(q.ASCII), MkdExisting: q.MkdExisting, MakeParents: frontSwitch(q.MakeParents),
+		Listing: ftpfront.ListingForm(q.Listing), SingleLine: frontSwitch(q.SingleLine), Features: frontSwitch(q.Feat),
+		NameCase: ftpfront.NameCase(q.NameCase), Backslashes: frontSwitch(q.Backslashes), Superfluous: q.Superfluous,
+		StatLists: frontSwitch(q.StatLists), PassiveAddress: q.PassiveAddress,
+	}
+}
+
+func frontSwitch(f config.Flag) ftpfront.Switch {
+	switch f {
+	case config.Yes:
+		return ftpfront.On
+	case config.No:
+		return ftpfront.Off
+	}
+	return ftpfront.Unset
 }
 
 // recordStart puts on record what this run begins with.

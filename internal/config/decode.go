@@ -23,9 +23,10 @@ type decoder struct {
 	// What seems to be missing is not reported where it may only have been unreadable, since that would repeat, in a misleading
 	// way, a mistake that is reported already. broken says that a file has syntax errors, so that anything may be missing; unsure
 	// holds the kinds of blocks of which some are misspelt.
-	broken bool
-	unsure map[string]bool
-	first  map[string]hcl.Range // where a labelled block, or one that may stand once, stood first
+	broken   bool
+	unsure   map[string]bool
+	profiles map[string]Quirks    // by label
+	first    map[string]hcl.Range // where a labelled block, or one that may stand once, stood first
 }
 
 // located is a piece of text and the place where it is written.

@@ -20,6 +20,7 @@ type Device struct {
 	Labels       map[string]string
 	// CertificateNames, where there are any: one of them must stand in the client certificate that the device shows.
 	CertificateNames []string
+	Quirks           Quirks // what is open is for the zone to say
 }
 
 func deviceSpec() blockSpec {
@@ -39,7 +40,10 @@ func deviceSpec() blockSpec {
 				meaning: "What conditions of rules can ask about the device, as device.labels.vendor."},
 			{name: "certificate_names", kind: kindNames, absent: "no certificate is needed", example: `["relay-12.station.example"]`,
 				meaning: "The device must show a client certificate, issued by one of its zone's client_ca, that has one of these names: as the subject's common name, or as a DNS name. The password is needed all the same."},
+			asciiAttribute(),
+			profileAttribute("for this device"),
 		},
+		blocks: []blockSpec{quirksSpec()},
 	}
 }
 
@@ -74,6 +78,9 @@ func (d *decoder) device(block *hcl.Block) deviceEntry {
 		}
 		e.CertificateNames = append(e.CertificateNames, text.text)
 	}
+	e.Quirks = b.quirksBlock()
+	e.Quirks.ASCII = b.ascii()
+	e.Quirks = e.Quirks.or(b.fromProfile())
 	return e
 }
 

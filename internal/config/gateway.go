@@ -72,6 +72,9 @@ func (d *decoder) config(files []*hcl.File) *Config {
 	for _, block := range blocks["audit"] {
 		c.Audit = d.audit(block)
 	}
+	for _, block := range blocks["profile"] {
+		d.profile(block)
+	}
 	d.zones(c, blocks["zone"])
 	for _, block := range blocks["conduit"] {
 		c.Conduits = append(c.Conduits, d.conduit(block))
@@ -102,6 +105,8 @@ func (d *decoder) inspect(repeated map[string]hcl.Blocks, known names) {
 				d.rule(block, known)
 			case "group":
 				d.group(block, known)
+			case "profile":
+				d.profile(block)
 			case "audit":
 				d.audit(block)
 			case "gateway":

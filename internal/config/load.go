@@ -116,7 +116,7 @@ func readFile(name string) (text []byte, err error) {
 
 // parse turns sources into a configuration. path is for the error.
 func parse(path, dir string, sources []source, checks Checks) (*Config, error) {
-	d := &decoder{dir: dir, checks: checks, unsure: map[string]bool{}, first: map[string]hcl.Range{}, texts: map[string][]byte{}}
+	d := &decoder{dir: dir, checks: checks, unsure: map[string]bool{}, profiles: map[string]Quirks{}, first: map[string]hcl.Range{}, texts: map[string][]byte{}}
 	byName := map[string]*hcl.File{}
 	var files []*hcl.File
 	for _, s := range sources {

@@ -107,7 +107,7 @@ func (s blockSpec) blockNames() []string {
 
 // rootSpec is the top level of a configuration.
 func rootSpec() blockSpec {
-	return blockSpec{blocks: []blockSpec{zoneSpec(), conduitSpec(), auditSpec(), deviceSpec(), groupSpec(), ruleSpec(), gatewaySpec(), spoolSpec()}}
+	return blockSpec{blocks: []blockSpec{zoneSpec(), conduitSpec(), auditSpec(), deviceSpec(), groupSpec(), ruleSpec(), profileSpec(), gatewaySpec(), spoolSpec()}}
 }
 
 // spoolSpec is known so that it can be refused in words of our own.

@@ -27,6 +27,7 @@ type Zone struct {
 	RefuseWithoutConduit bool
 	OnFailure            string // of the audit log: OnFailureStop or OnFailureContinue
 	TLS                  ZoneTLS
+	Quirks               Quirks // before login, and where a device leaves something open
 }
 
 // What a zone does when the audit log has failed.
@@ -62,6 +63,8 @@ func zoneSpec() blockSpec {
 				meaning: "The text that a device is greeted with (the 220 reply). One line."},
 			{name: "on_failure", kind: kindText, fallback: OnFailureStop, example: `"continue"`,
 				meaning: "What devices of this zone get when the audit log cannot be written. `\"stop\"`: a 421, and nothing moves. `\"continue\"`: they go on without a record, and the operator log raises an alarm."},
+			asciiAttribute(),
+			profileAttribute("before login and for whatever a device leaves open"),
 		}, tlsAttributes()...),
 	}
 }
@@ -88,13 +91,7 @@ func (d *decoder) zone(block *hcl.Block) zoneEntry {
 			b.invalid("passive_ports", text, err)
 		}
 	}
-	if text, ok := b.text("passive_address"); ok {
-		a, err := netip.ParseAddr(text.text)
-		if err != nil || !a.Is4() || a.IsUnspecified() {
-			b.fail(text.at, "Invalid passive_address", "%q is not an IPv4 address that devices can connect to. Only PASV names an address (RFC 959), and it has room for IPv4 alone; EPSV needs none (RFC 2428).", text.text)
-		}
-		z.PassiveAddress = a
-	}
+	z.PassiveAddress = b.passiveAddress()
 	z.IdleTimeout = b.duration("idle_timeout")
 	z.LoginTimeout = b.duration("login_timeout")
 	z.DataTimeout = b.duration("data_timeout")
@@ -109,6 +106,7 @@ func (d *decoder) zone(block *hcl.Block) zoneEntry {
 			b.fail(text.at, "Invalid on_failure", "%q is neither \"stop\" nor \"continue\".", text.text)
 		}
 	}
+	z.Quirks = Quirks{ASCII: b.ascii(), PassiveAddress: z.PassiveAddress}.or(b.fromProfile())
 	return z
 }
 

@@ -25,6 +25,8 @@ zone "bay-7" {
   data_tls        = "required"
   session_reuse   = "required"
   close_notify    = "optional"
+  ascii           = "convert"
+  profile         = "old"
 }
 
 zone "bay-8" {
@@ -63,6 +65,20 @@ audit {
   space_warning       = "2GiB"
 }
 
+profile "old" {
+  ascii           = "verbatim"
+  mkd_existing    = 257
+  make_parents    = true
+  listing         = "dos"
+  single_line     = true
+  feat            = false
+  name_case       = "lower"
+  backslashes     = true
+  superfluous     = 200
+  stat_lists      = true
+  passive_address = "192.0.2.11"
+}
+
 device "relay-12" {
   user          = "relay"
   password_hash = "$2a$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
@@ -70,6 +86,12 @@ device "relay-12" {
   home          = "/bay-7//relay-12/"
   labels        = { vendor = "SEL", bay = 7 }
   certificate_names = ["relay-12.station.example"]
+  ascii         = "refuse"
+  profile       = "old"
+  quirks {
+    mkd_existing = 521
+    feat         = true
+  }
 }
 
 device "relay-13" { # the same user at another address
