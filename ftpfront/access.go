@@ -120,6 +120,7 @@ func (s *session) logout() {
 	s.cwd, s.ascii, s.records, s.restart, s.allocated = "/", false, false, 0, policy.SizeUnknown
 	s.quirks = s.zone.Quirks
 	s.renameFrom, s.epsvOnly, s.facts = "", false, allFacts()
+	s.hash = digests()[0].name
 }
 
 func (s *session) cwd_(ctx context.Context, x *exchange) reply {

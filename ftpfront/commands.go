@@ -84,7 +84,12 @@ func commandTable() map[string]command {
 		"MLSD": {run: (*session).mlsd, arg: optional, data: true},
 		"CLNT": {run: (*session).clnt, open: true, arg: optional},
 		"LANG": {run: (*session).lang, open: true, arg: optional},
-		"HOST": {run: absent, open: true, arg: optional},
+		// Digests (draft-bryan-ftpext-hash-02, and verbs that were never specified)
+		"HASH":    {run: (*session).hash_, arg: required},
+		"XSHA256": {run: xdigest("SHA-256"), arg: required},
+		"XMD5":    {run: xdigest("MD5"), arg: required},
+		"XCRC":    {run: xdigest("CRC32"), arg: required},
+		"HOST":    {run: absent, open: true, arg: optional},
 	}
 	// RFC 775's forms, which old devices still use.
 	for x, verb := range map[string]string{"XCWD": "CWD", "XCUP": "CDUP", "XMKD": "MKD", "XRMD": "RMD", "XPWD": "PWD"} {

@@ -4,7 +4,6 @@ package ftpfront
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -34,7 +33,7 @@ func (s *session) feat(context.Context, *exchange) reply {
 		return answer(502, "Command not implemented.")
 	}
 	lines := []string{
-		"Features:", "EPRT", "EPSV", "MDTM", "MFMT", s.mlstFeature(), "REST STREAM", "SIZE", "TVFS", "UTF8",
+		"Features:", "EPRT", "EPSV", s.hashFeature(), "MDTM", "MFMT", s.mlstFeature(), "REST STREAM", "SIZE", "TVFS", "UTF8",
 	}
 	if z := s.zone.TLS; z != nil { // RFC 4217, 6
 		if !z.Implicit {
@@ -59,7 +58,19 @@ func (s *session) mlstFeature() string {
 	return b.String()
 }
 
-// opts sets options of UTF8, which is always on, and MLST (RFC 2389, 4; RFC 3659, 7.9).
+// hashFeature names the digests, with a star behind the one that HASH makes (draft-bryan-ftpext-hash-02, 4).
+func (s *session) hashFeature() string {
+	var names []string
+	for _, d := range digests() {
+		if d.name == s.hash {
+			d.name += "*"
+		}
+		names = append(names, d.name)
+	}
+	return "HASH " + strings.Join(names, ";")
+}
+
+// opts sets options of UTF8, which is always on, MLST and HASH (RFC 2389, 4; RFC 3659, 7.9; draft-bryan-ftpext-hash-02, 5).
 func (s *session) opts(_ context.Context, x *exchange) reply {
 	of, args, _ := strings.Cut(x.args, " ")
 	switch strings.ToUpper(of) {
@@ -76,21 +87,16 @@ func (s *session) opts(_ context.Context, x *exchange) reply {
 			shown += fact + ";"
 		}
 		return answer(200, strings.TrimRight("MLST OPTS "+shown, " "))
+	case "HASH":
+		if args == "" {
+			return answer(200, s.hash)
+		}
+		d, ok := digestNamed(strings.TrimSpace(args))
+		if !ok {
+			return answer(501, "Unknown algorithm.")
+		}
+		s.hash = d.name
+		return answer(200, s.hash)
 	}
 	return answer(501, "Option not understood.")
-}
-
-// help lists the commands, or tells whether one is known (RFC 959, 4.1.3).
-func (s *session) help(_ context.Context, x *exchange) reply {
-	if verb := strings.ToUpper(strings.TrimSpace(x.args)); verb != "" {
-		if _, ok := s.front.commands[verb]; !ok {
-			return answer(502, "Unknown command.")
-		}
-		return answer(214, verb+" is a command of this server.")
-	}
-	r := reply{code: 214, lines: []string{"Commands:"}, text: "End"}
-	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(s.front.commands)), 10) {
-		r.lines = append(r.lines, strings.Join(chunk, " "))
-	}
-	return r
 }

@@ -125,7 +125,7 @@ func (s *session) site(ctx context.Context, x *exchange) reply {
 	sub, args, _ := strings.Cut(x.args, " ")
 	switch strings.ToUpper(sub) {
 	case "HELP":
-		return reply{code: 214, lines: []string{"SITE commands:", "CHMOD HELP"}, text: "End"}
+		return siteHelp()
 	case "CHMOD":
 		return s.chmod(ctx, args)
 	}

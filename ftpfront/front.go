@@ -61,6 +61,7 @@ type Front struct {
 	login    atomic.Pointer[login]
 	commands map[string]command
 	now      func() time.Time
+	digests  chan struct{} // one for each that is being made
 
 	mu       sync.Mutex
 	draining bool
@@ -89,6 +90,7 @@ func (z *zone) dataPort() uint16 {
 func New(o Options) *Front {
 	f := &Front{
 		gateway: o.Gateway, log: o.Log, logger: o.Logger, commands: commandTable(), now: o.Now,
+		digests:  make(chan struct{}, maxDigests),
 		sessions: make(map[*session]struct{}),
 	}
 	f.SetDevices(o.Devices)
@@ -217,7 +219,7 @@ func (f *Front) newSession(z *zone, conn *net.TCPConn) (*session, error) {
 	s := &session{
 		front: f, zone: z, conn: conn, wire: conn, lines: newLineReader(conn), local: local.Addr().Unmap(),
 		who:     gateway.Session{ID: newID(), Zone: z.Name, Peer: netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())},
-		loginBy: time.Now().Add(z.LoginTimeout), quirks: z.Quirks, cwd: "/", allocated: policy.SizeUnknown, facts: allFacts(),
+		loginBy: time.Now().Add(z.LoginTimeout), quirks: z.Quirks, cwd: "/", allocated: policy.SizeUnknown, facts: allFacts(), hash: digests()[0].name,
 	}
 	s.log = f.logger.With("session", s.who.ID, "zone", z.Name, "peer", s.who.Peer)
 	return s, nil

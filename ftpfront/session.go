@@ -48,6 +48,7 @@ type session struct {
 	endpoint   endpoint // of the next transfer, or nil
 	epsvOnly   bool     // EPSV ALL was sent
 	facts      []string // of MLST and MLSD
+	hash       string   // the algorithm of HASH
 
 	writing sync.Mutex // held while a reply is written: the data transfer process announces the 150
 
