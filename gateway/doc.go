@@ -6,8 +6,11 @@
 //
 // It promises that
 //   - nothing is done that the policy has not allowed, and every decision is on record with its rule and reason;
-//   - an upload ends in exactly one Commit or Abort, and the only Commit stands in (*Incoming).Commit: everything else - an error,
-//     a reset, a cancelled context, a size that no rule allows - ends in Abort;
+//   - an upload ends in exactly one Commit or Abort, and the only Commit that publishes a file under its final name is reached from
+//     (*Incoming).Commit: everything else - an error, a reset, a cancelled context, a size that no rule allows - ends in Abort, or
+//     in a Commit whose terms move an incomplete file aside where its rule wants that (expect.go);
+//   - a file is taken for whole only by evidence (evidence.go), which is on record, and asked for the last time just before the
+//     file appears;
 //   - success is reported only when the file is where the rule says it must be and the record of it is durable.
 //
 // The package knows neither FTP nor SFTP: the front end calls its methods, and the interfaces that it needs from the far side

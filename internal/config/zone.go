@@ -56,7 +56,7 @@ func zoneSpec() blockSpec {
 			{name: "stall_timeout", kind: kindDuration, fallback: "60s", example: `"2m"`,
 				meaning: "A transfer fails when no byte moves on its data connection for this time."},
 			{name: "settle", kind: kindText, fallback: "auto", example: `"100ms"`,
-				meaning: "An upload is published only if the control connection still stands this long after the end of the data, since a device whose program dies closes both. `\"auto\"`: 20 ms, or two round trips of the control connection where that is more. The time passes while the file is flushed; it is not waited for where ALLO announced the size that has come. See [completeness](completeness.md)."},
+				meaning: "An upload is published only if the control connection still stands this long after the end of the data, since a device whose program dies closes both. `\"auto\"`: 20 ms, or two round trips of the control connection where that is more. The time passes while the file is flushed; it is not waited for where the size that has come was announced by ALLO or is known from an `expect` block. See [completeness](completeness.md)."},
 			{name: "conduit_down", kind: kindText, fallback: "login", example: `"refuse"`,
 				meaning: "What a device is told at login while a conduit is down that a rule about it leads to. `\"login\"`: it logs in, and is told 450 when it wants to do something that needs the conduit. `\"refuse\"`: 421 after the password, for devices that take a 450 for a reason to throw a file away."},
 			{name: "greeting", kind: kindText, fallback: "FTP service ready.", example: `"Station 12 file gateway"`,
