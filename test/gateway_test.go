@@ -42,6 +42,7 @@ type setup struct {
 	zone    string // further attributes of the zone
 	from    string // further addresses of devices, each with a comma and a space before it
 	host    string // the address to listen at; empty for 127.0.0.1
+	audit   string // further content of the audit block
 	server  *sshdtest.Server
 }
 
@@ -105,7 +106,7 @@ func (g *gw) config(s setup) string {
 	fmt.Fprintf(&b, "zone \"bay\" {\n  listen = %q\n  passive_ports = \"%d-%d\"\n  %s\n}\n", g.addr, g.passive[0], g.passive[1], s.zone)
 	fmt.Fprintf(&b, "conduit \"far\" {\n  address = %q\n  user = %q\n  identity = %q\n  known_hosts = %q\n  root = %q\n  %s\n}\n",
 		s.server.Addr, s.server.User, s.server.Identity, s.server.KnownHosts, s.server.Root, s.conduit)
-	b.WriteString("audit { dir = \"audit\" }\n")
+	fmt.Fprintf(&b, "audit {\n  dir = \"audit\"\n%s\n}\n", s.audit)
 	if s.grace != "" {
 		fmt.Fprintf(&b, "gateway { shutdown_grace = %q }\n", s.grace)
 	}

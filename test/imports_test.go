@@ -104,6 +104,7 @@ func TestImportsGoOneWay(t *testing.T) {
 	t.Parallel()
 	allowed := map[string][]string{
 		"audit":               {"internal/durable"},
+		"audit/forward":       {"audit", "internal/durable"},
 		"gateway":             {"policy", "spool", "audit"},
 		"spool":               {"internal/durable", "gateway", "audit"},
 		"ftpfront":            {"gateway", "policy", "audit", "internal/credential", "internal/ascii", "internal/record"},

@@ -21,6 +21,7 @@ wanted=(
   "busybox busybox"
   "python3 python3"
   "ip iproute2"         # a network namespace that loses its power
+  "rsyslogd rsyslog rsyslog-gnutls"
 )
 
 missing() { # prints field $1 of what is missing: 1 the programs, 2 the packages

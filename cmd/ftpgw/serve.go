@@ -54,6 +54,7 @@ Sessions of devices that were removed or changed are cut; all others go on under
 			signal.Notify(hup, syscall.SIGHUP)
 			defer signal.Stop(hup)
 			return serve(ctx, cfg, logger, hooks{
+				stdout: env.stdout,
 				reload: hup,
 				load:   func() (*config.Config, error) { return loadQuietly(env, path) },
 				ready:  func(*appliance) {},
@@ -102,6 +103,7 @@ func addressWords(addrs []net.Addr) (words []string) {
 
 // hooks are what serve's callers differ in.
 type hooks struct {
+	stdout io.Writer // for a sink of that name
 	reload <-chan os.Signal
 	load   func() (*config.Config, error)
 	ready  func(*appliance)   // called once, when all zones listen
@@ -128,7 +130,11 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, log.Close()) }()
+	sinks, err := startSinks(ctx, cfg.Audit, log, h.stdout, logger)
+	if err != nil {
+		return errors.Join(err, log.Close())
+	}
+	defer func() { err = errors.Join(err, sinks.close()) }()
 	a := &appliance{cfg: cfg, logger: logger, log: log, bound: newZoneRecorder(log, cfg.Zones, logger)}
 	a.recorder = a.bound
 	if h.seen != nil {

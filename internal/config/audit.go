@@ -21,6 +21,7 @@ type Audit struct {
 	SegmentAge         time.Duration
 	Retention          time.Duration // 0: for ever
 	SpaceWarning       int64         // bytes
+	Sinks              []Sink
 }
 
 // Bounds: of retention_days, the floor of NERC CIP-007 R4.3 and a century, and of segment_size.
@@ -50,13 +51,14 @@ func auditSpec() blockSpec {
 			{name: "space_warning", kind: kindSize, fallback: "512MiB", example: `"2GiB"`,
 				meaning: "When less than this is free on the file system of the log, a warning is recorded and logged. What happens when nothing is free any more is said by each zone's on_failure."},
 		},
+		blocks: []blockSpec{sinkSpec()},
 	}
 }
 
 func (d *decoder) audit(block *hcl.Block) Audit {
 	b := d.open(auditSpec(), block.Body, "", block.DefRange)
 	a := Audit{Dir: b.path("dir"), SigningKey: b.path("signing_key"), CheckpointInterval: b.duration("checkpoint_interval"),
-		SegmentSize: b.size("segment_size"), SegmentAge: b.duration("segment_age"), SpaceWarning: b.size("space_warning")}
+		SegmentSize: b.size("segment_size"), SegmentAge: b.duration("segment_age"), SpaceWarning: b.size("space_warning"), Sinks: b.sinks()}
 	const day = 24 * time.Hour
 	a.Retention = time.Duration(b.number("retention_days", leastRetention, mostRetention)) * day
 	if a.SegmentSize > 0 && a.SegmentSize < leastSegment {

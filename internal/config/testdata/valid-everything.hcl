@@ -63,6 +63,15 @@ audit {
   segment_age         = "1h"
   retention_days      = 365
   space_warning       = "2GiB"
+  sink "siem" {
+    type      = "syslog"
+    address   = "siem.example:514"
+    transport = "tcp"
+    format    = "cef"
+  }
+  sink "journal" {
+    type = "journald"
+  }
 }
 
 profile "old" {
