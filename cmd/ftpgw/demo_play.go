@@ -13,8 +13,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
 )
@@ -81,7 +84,7 @@ func (w *demoWorld) play(ctx context.Context, p *demoPlay) error {
 
 // evidence compares the digests of what was sent, what is on the far side and what is on record, and shows the records.
 func (w *demoWorld) evidence(p *demoPlay, samples []sample) error {
-	onRecord, lines, err := w.readLog()
+	onRecord, lines, err := w.awaitRefusal()
 	if err != nil {
 		return err
 	}
@@ -102,6 +105,19 @@ func (w *demoWorld) evidence(p *demoPlay, samples []sample) error {
 		say(p.w, "  %s", line)
 	}
 	return nil
+}
+
+// awaitRefusal is readLog when the refusal is there. A device is not kept waiting until a refusal is durable, so that the log may be a
+// moment behind the reply.
+func (w *demoWorld) awaitRefusal() (digests map[string]string, lines []string, err error) {
+	const patience, pause = 10 * time.Second, 10 * time.Millisecond
+	for begin := time.Now(); ; time.Sleep(pause) {
+		digests, lines, err = w.readLog()
+		refused := slices.ContainsFunc(lines, func(line string) bool { return strings.Contains(line, string(audit.DecisionDenied)) })
+		if refused || time.Since(begin) > patience {
+			return digests, lines, err
+		}
+	}
 }
 
 // readLog returns the digests of committed uploads by path, and the records of decisions and transfers as they stand in the log.
