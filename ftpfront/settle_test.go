@@ -138,9 +138,30 @@ func TestControlConnectionLostUnread(t *testing.T) {
 			}
 			<-committing
 			end(c)
+			f.waitDisconnected(t)
 			close(goOn)
 			f.abortedFor(t, "control-alive")
 		})
+	}
+}
+
+// waitDisconnected waits until the kernel knows of the end of the only session's control connection.
+func (f *fixture) waitDisconnected(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		f.front.mu.Lock()
+		connected := false
+		for s := range f.front.sessions {
+			state, err := stateOf(s.wire)
+			connected = connected || err == nil && state.established
+		}
+		f.front.mu.Unlock()
+		if !connected {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the control connection stands")
+		}
 	}
 }
 
