@@ -165,6 +165,7 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	a.awaitConduits(ctx)
 	logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(cfg.Conduits), "devices", len(cfg.Devices))
 	running.Go(func() { a.watch(back, h) })
+	running.Go(func() { a.watchClock(back) })
 	h.ready(a)
 	return a.front.Serve(ctx, cfg.Gateway.ShutdownGrace)
 }
