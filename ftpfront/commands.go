@@ -11,7 +11,6 @@ type command struct {
 	clear  bool // may be used in clear where the zone requires TLS
 	arg    need
 	secret bool // the argument is never put on record
-	keeps  bool // does not come between REST and the transfer
 	data   bool // needs a data connection, prepared by PASV or PORT or their like
 }
 
@@ -46,20 +45,20 @@ func commandTable() map[string]command {
 		"CONF": {run: absent, open: true, clear: true, arg: optional, secret: true},
 		"ENC":  {run: absent, open: true, clear: true, arg: optional, secret: true},
 		// Transfer parameters (PORT and PASV also in RFC 2428's extended forms)
-		"PORT": {run: (*session).port, arg: required, keeps: true},
-		"PASV": {run: (*session).pasv, keeps: true},
-		"EPRT": {run: (*session).eprt, arg: required, keeps: true},
-		"EPSV": {run: (*session).epsv, arg: optional, keeps: true},
-		"TYPE": {run: (*session).type_, arg: required, keeps: true},
-		"STRU": {run: (*session).stru, arg: required, keeps: true},
-		"MODE": {run: (*session).mode, arg: required, keeps: true},
+		"PORT": {run: (*session).port, arg: required},
+		"PASV": {run: (*session).pasv},
+		"EPRT": {run: (*session).eprt, arg: required},
+		"EPSV": {run: (*session).epsv, arg: optional},
+		"TYPE": {run: (*session).type_, arg: required},
+		"STRU": {run: (*session).stru, arg: required},
+		"MODE": {run: (*session).mode, arg: required},
 		// Service
-		"RETR": {run: (*session).retr, arg: required, keeps: true, data: true},
-		"STOR": {run: (*session).stor, arg: required, keeps: true, data: true},
-		"STOU": {run: (*session).stou, arg: optional, keeps: true, data: true},
-		"APPE": {run: (*session).appe, arg: required, keeps: true, data: true},
-		"ALLO": {run: (*session).allo, arg: required, keeps: true},
-		"REST": {run: (*session).rest_, arg: required, keeps: true},
+		"RETR": {run: (*session).retr, arg: required, data: true},
+		"STOR": {run: (*session).stor, arg: required, data: true},
+		"STOU": {run: (*session).stou, arg: optional, data: true},
+		"APPE": {run: (*session).appe, arg: required, data: true},
+		"ALLO": {run: (*session).allo, arg: required},
+		"REST": {run: (*session).rest_, arg: required},
 		"RNFR": {run: (*session).rnfr, arg: required},
 		"RNTO": {run: (*session).rnto, arg: required},
 		"ABOR": {run: (*session).abor},
@@ -73,12 +72,12 @@ func commandTable() map[string]command {
 		"SYST": {run: (*session).syst, open: true, clear: true},
 		"STAT": {run: (*session).stat, open: true, arg: optional},
 		"HELP": {run: (*session).help, open: true, clear: true, arg: optional},
-		"NOOP": {run: (*session).noop, open: true, clear: true, keeps: true},
+		"NOOP": {run: (*session).noop, open: true, clear: true},
 		// Extensions (RFC 2389, RFC 3659, draft-somers-ftp-mfxx-04)
 		"FEAT": {run: (*session).feat, open: true, clear: true},
 		"OPTS": {run: (*session).opts, open: true, arg: required},
-		"SIZE": {run: (*session).size, arg: required, keeps: true},
-		"MDTM": {run: (*session).mdtm, arg: required, keeps: true},
+		"SIZE": {run: (*session).size, arg: required},
+		"MDTM": {run: (*session).mdtm, arg: required},
 		"MFMT": {run: (*session).mfmt, arg: required},
 		"MLST": {run: (*session).mlst, arg: optional},
 		"MLSD": {run: (*session).mlsd, arg: optional, data: true},

@@ -38,16 +38,10 @@ func (x *exchange) announce(r reply) error {
 // finish puts the exchange on record and sends the final reply: the device sees none that the log does not have.
 func (x *exchange) finish(r reply) error {
 	r = x.session.quirks.shape(r)
-	rec := x.session.record(audit.Command)
-	rec.CommandFields = &audit.CommandFields{
-		Verb: x.recordableVerb(), Args: x.recordableArgs(), Code: r.code, Text: r.summary(),
-		Preliminary: x.preliminary, Duration: time.Since(x.begin).Microseconds(),
-	}
 	if r.cause != nil {
-		rec.Cause = r.cause.Error()
 		x.session.log.Info("command failed", "verb", x.recordableVerb(), "args", x.recordableArgs(), "code", r.code, "cause", r.cause)
 	}
-	if err := x.session.front.log.Note(rec); err != nil {
+	if err := x.note(r); err != nil {
 		x.session.log.Error("audit log failed, session ends", "error", err)
 		r = reply{code: 421, text: "Service not available.", hangup: true}
 	}
@@ -61,6 +55,28 @@ func (x *exchange) finish(r reply) error {
 		return r.then()
 	}
 	return nil
+}
+
+// note puts the exchange with its final reply on record.
+func (x *exchange) note(r reply) error {
+	rec := x.session.record(audit.Command)
+	rec.CommandFields = &audit.CommandFields{
+		Verb: x.recordableVerb(), Args: x.recordableArgs(), Code: r.code, Text: shortened(r.summary()),
+		Preliminary: x.preliminary, Duration: time.Since(x.begin).Microseconds(),
+	}
+	if r.cause != nil {
+		rec.Cause = r.cause.Error()
+	}
+	return x.session.front.log.Note(rec)
+}
+
+// shortened cuts a text that is a listing of thousands of lines: the record says that it was given, and its size.
+func shortened(text string) string {
+	const limit = 2048
+	if len(text) <= limit {
+		return text
+	}
+	return fmt.Sprintf("%s... (%d bytes)", strings.ToValidUTF8(text[:limit], ""), len(text))
 }
 
 // recordableVerb is the verb for the record. A device out of step sends its password where a verb belongs, so that what is no known
@@ -79,7 +95,22 @@ func (x *exchange) recordableArgs() string {
 		return ""
 	case !known, cmd.secret:
 		return masked
+	case x.verb == "SITE":
+		return recordableSite(x.args)
 	default:
 		return x.args
 	}
+}
+
+// recordableSite masks what follows a sub-command that is not known here: on other servers some of them carry passwords.
+func recordableSite(args string) string {
+	sub, rest, _ := strings.Cut(args, " ")
+	switch strings.ToUpper(sub) {
+	case "CHMOD", "HELP":
+		return args
+	}
+	if rest == "" {
+		return sub
+	}
+	return sub + " " + masked
 }

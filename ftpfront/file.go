@@ -18,13 +18,16 @@ import (
 type common struct {
 	ctx   context.Context
 	moved *atomic.Int64
+	over  *atomic.Bool    // set when the device's data have ended
 	left  <-chan struct{} // closed when QUIT comes
 	whole bool            // all bytes went through
 	ended bool            // Close has been called
 	err   error           // why the transfer failed
 }
 
-func (c *common) bind(t *running) { c.ctx, c.moved, c.left = t.ctx, &t.moved, t.left }
+func (c *common) bind(t *running) {
+	c.ctx, c.moved, c.over, c.left = t.ctx, &t.moved, &t.ended, t.left
+}
 
 // TransferError notes a failure that the file itself has not seen.
 func (c *common) TransferError(err error) {
@@ -82,7 +85,7 @@ type uploadFile struct {
 
 // ReadFrom takes the file from the data connection up to its end.
 func (u *uploadFile) ReadFrom(r io.Reader) (int64, error) {
-	n, err := u.in.Take(u.ctx, u.reader(&countingReader{r, u.moved}))
+	n, err := u.in.Take(u.ctx, u.reader(&countingReader{r, u.moved, u.over}))
 	u.whole, u.err = err == nil, err
 	return n, err
 }
@@ -208,11 +211,15 @@ func resetConnection(w io.Writer) {
 type countingReader struct {
 	io.Reader
 	moved *atomic.Int64
+	over  *atomic.Bool
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
 	c.moved.Add(int64(n))
+	if err == io.EOF {
+		c.over.Store(true)
+	}
 	return n, err
 }
 

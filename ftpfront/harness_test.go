@@ -36,6 +36,12 @@ type memlog struct {
 	err     error
 }
 
+func (l *memlog) Accepts(string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
 func (l *memlog) Record(_ context.Context, r audit.Record) error { return l.Note(r) }
 
 func (l *memlog) Note(r audit.Record) error {

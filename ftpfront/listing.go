@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/ftpgw/ftpgw/gateway"
 )
 
 // entry is one line of a listing: the name as it is shown, and what is known of it.
@@ -82,9 +84,13 @@ func (s *session) sendListing(ctx context.Context, x *exchange, entries []entry,
 // find looks at a file or directory, or at the names in a directory that match a pattern in the last element.
 func (s *session) find(ctx context.Context, arg string) (entries []entry, dir bool, err error) {
 	name := s.abs(arg)
-	pattern := path.Base(name)
+	pattern := path.Base(arg)
 	if !strings.ContainsAny(pattern, "*?[") {
 		return s.lookAt(ctx, name)
+	}
+	// A name may hold such characters itself: what is there under it is meant. Where it may not be looked at, a pattern is.
+	if entries, dir, err = s.lookAt(ctx, name); err == nil || gateway.IsTemporary(err) {
+		return entries, dir, err
 	}
 	all, dir, err := s.lookAt(ctx, path.Dir(name))
 	if err != nil || !dir {

@@ -49,6 +49,9 @@ func newLogin(devices []Device) *login {
 
 // check finds the device of this user at this address whose password this is. Its error Is errLogin, or says that ctx ended.
 func (l *login) check(ctx context.Context, user, password string, peer netip.Addr) (Device, error) {
+	if !l.expects(peer) { // nobody can log in from there, so that a stranger does not get our processors to work
+		return Device{}, fmt.Errorf("%w: no device may log in from %s", errLogin, peer)
+	}
 	select {
 	case l.slots <- struct{}{}:
 		defer func() { <-l.slots }()
@@ -70,13 +73,29 @@ func (l *login) check(ctx context.Context, user, password string, peer netip.Add
 	return d, nil
 }
 
+// expects reports whether there is any device at this address.
+func (l *login) expects(peer netip.Addr) bool {
+	for _, devices := range l.devices {
+		for _, d := range devices {
+			if d.mayComeFrom(peer) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (d Device) mayComeFrom(peer netip.Addr) bool {
+	return len(d.From) == 0 || slices.ContainsFunc(d.From, func(p netip.Prefix) bool { return p.Contains(peer) })
+}
+
 func (l *login) find(user string, peer netip.Addr) (Device, error) {
 	candidates, ok := l.devices[user]
 	if !ok {
 		return Device{}, fmt.Errorf("%w: no such user", errLogin)
 	}
 	for _, d := range candidates {
-		if len(d.From) == 0 || slices.ContainsFunc(d.From, func(p netip.Prefix) bool { return p.Contains(peer) }) {
+		if d.mayComeFrom(peer) {
 			return d, nil
 		}
 	}

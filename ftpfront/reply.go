@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"strings"
 	"syscall"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/internal/ascii"
@@ -38,15 +40,30 @@ func (r reply) because(err error) reply {
 // space so that none can be taken for the last.
 func (r reply) String() string {
 	if len(r.lines) == 0 {
-		return fmt.Sprintf("%03d %s\r\n", r.code, r.text)
+		return fmt.Sprintf("%03d %s\r\n", r.code, printable(r.text))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%03d-%s\r\n", r.code, r.lines[0])
+	fmt.Fprintf(&b, "%03d-%s\r\n", r.code, printable(r.lines[0]))
 	for _, l := range r.lines[1:] {
-		fmt.Fprintf(&b, " %s\r\n", l)
+		fmt.Fprintf(&b, " %s\r\n", printable(l))
 	}
-	fmt.Fprintf(&b, "%03d %s\r\n", r.code, r.text)
+	fmt.Fprintf(&b, "%03d %s\r\n", r.code, printable(r.text))
 	return b.String()
+}
+
+// printable takes out of a text what would end its line, or mean something to telnet: a name from elsewhere must not forge a reply.
+func printable(text string) string {
+	for i := range len(text) {
+		if b := text[i]; b < 0x20 || b == 0x7f || b == telnetIAC {
+			return strings.Map(func(r rune) rune {
+				if unicode.IsControl(r) || r == utf8.RuneError {
+					return '?'
+				}
+				return r
+			}, text)
+		}
+	}
+	return text
 }
 
 // summary is the text of the reply for records.
@@ -60,6 +77,8 @@ var (
 	errControlLost = error(&gateway.EvidenceError{Failed: gateway.ControlAlive, Reason: "the control connection was lost during the transfer"})
 	errShutdown    = errors.New("the gateway is shutting down")
 	errIdle        = errors.New("no command came within the idle time")
+	// errTooMuchAhead ends a transfer during which more commands arrive than are kept.
+	errTooMuchAhead = errors.New("too many commands were sent ahead during the transfer")
 )
 
 // stage is how far a command had come when it failed: RFC 959, 5.4 has other codes for "could not begin" and "broke off".
@@ -86,6 +105,11 @@ func failure(st stage, err error) reply {
 		return answer(425, "Cannot open data connection.").because(err)
 	case isDataTrouble(err):
 		return answer(426, "Data connection lost, transfer aborted.").because(err)
+	case gateway.IsTemporary(err) && !isFull(err): // before the refusals, which what is only down for now may wrap
+		if st == duringTransfer {
+			return answer(451, "Transfer failed, try again later.").because(err)
+		}
+		return answer(450, "Not available now, try again later.").because(err)
 	}
 	if r, ok := refusal(err); ok {
 		return r.because(err)
@@ -93,7 +117,7 @@ func failure(st stage, err error) reply {
 	switch {
 	case st == duringTransfer:
 		return answer(451, "Transfer failed, try again later.").because(err)
-	case gateway.IsTemporary(err), errors.Is(err, gateway.ErrChanged):
+	case errors.Is(err, gateway.ErrChanged):
 		return answer(450, "Not available now, try again later.").because(err)
 	default:
 		return answer(451, "Local error, try again later.").because(err)
@@ -108,11 +132,13 @@ func isDataTrouble(err error) bool {
 		errors.Is(err, errControlLost) || errors.Is(err, record.ErrTruncated)
 }
 
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
+
 // refusal finds the causes that have a code of their own at every stage.
 func refusal(err error) (reply, bool) {
 	var denied *gateway.DeniedError
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case isFull(err):
 		return answer(452, "Insufficient storage space."), true
 	case errors.Is(err, gateway.ErrTooLarge):
 		return answer(552, "File is too large."), true

@@ -61,8 +61,8 @@ func (s *session) auth(ctx context.Context, x *exchange) reply {
 // discardInput throws away what has arrived behind the current line, and returns how many bytes that was. What was sent in clear
 // must not be executed as if it had come over TLS: somebody in between may have put it there (the attack of CVE-2011-0411).
 func (s *session) discardInput() (n int, err error) {
-	for _, line := range s.queue {
-		n += len(line) + len("\r\n")
+	for _, a := range s.queue {
+		n += a.times * (len(a.line) + len("\r\n"))
 	}
 	s.queue = nil
 	if s.pending != nil { // a read that began during a transfer would swallow the device's handshake

@@ -32,7 +32,7 @@ type session struct {
 	tls     *protection // nil while the control connection is in clear
 	lines   *lineReader
 	pending chan lineResult // a read that is under way in a goroutine of its own, or nil
-	queue   []string        // lines that arrived during a transfer
+	queue   []ahead         // lines that arrived during a transfer
 	aborts  []*exchange     // ABORs that wait for the reply of the transfer they end
 
 	loginBy  time.Time // when a session that nobody has logged in to ends
@@ -66,7 +66,14 @@ var errHungUp = errors.New("the reply closed the connection")
 // writeTimeout is how long a device may take to accept a reply.
 const writeTimeout = 30 * time.Second
 
-// maxQueue bounds the commands that a device may send ahead during a transfer.
+// ahead is a line that arrived during a transfer, as often as it came in a row: devices send NOOPs for hours to keep a connection.
+type ahead struct {
+	line  string
+	times int
+}
+
+// maxQueue bounds the different commands that a device may send ahead during a transfer. The control connection is read on in any
+// case: an ABOR must never wait behind them.
 const maxQueue = 16
 
 // serve runs the session to its end and returns why it ended.
@@ -122,9 +129,6 @@ func (s *session) execute(ctx context.Context, x *exchange) error {
 	cmd, known := s.front.commands[x.verb]
 	from := s.renameFrom
 	s.renameFrom = "" // RNTO must follow its RNFR at once (RFC 959, 4.1.3)
-	if !cmd.keeps {
-		s.restart = 0
-	}
 	switch {
 	case !known:
 		return x.finish(answer(500, "Unknown command."))
@@ -135,17 +139,20 @@ func (s *session) execute(ctx context.Context, x *exchange) error {
 	case cmd.arg == required && x.args == "":
 		return x.finish(answer(501, "Argument missing."))
 	case cmd.data && s.mustProtectData():
-		s.takeParameters()
 		s.closeEndpoint()
 		return x.finish(answer(521, "Data connections must be protected, use PROT P."))
 	case cmd.data && s.endpoint == nil: // there is no default data port: nobody uses it, and it would be one to attack
-		s.takeParameters()
 		return x.finish(answer(425, "Use PASV or PORT first."))
 	}
 	if x.verb == "RNTO" {
 		s.renameFrom = from
 	}
-	if err := x.finish(cmd.run(s, ctx, x)); err != nil {
+	r := cmd.run(s, ctx, x)
+	if cmd.data {
+		// A connection that the device has made for a transfer that was refused must not be taken for that of the next.
+		s.closeEndpoint()
+	}
+	if err := x.finish(r); err != nil {
 		return err
 	}
 	return s.finishAborts()
@@ -166,9 +173,11 @@ func (s *session) finishAborts() error {
 // next returns the next command line, waiting for it no longer than the zone allows.
 func (s *session) next() (string, error) {
 	if len(s.queue) > 0 {
-		line := s.queue[0]
-		s.queue = s.queue[1:]
-		return line, nil
+		next := &s.queue[0]
+		if next.times--; next.times == 0 {
+			s.queue = s.queue[1:]
+		}
+		return next.line, nil
 	}
 	if err := s.beginIdle(); err != nil {
 		return "", err
@@ -218,7 +227,7 @@ func (s *session) endIdle(err error) error {
 
 // watch has the next line read while a transfer runs.
 func (s *session) watch() <-chan lineResult {
-	if s.pending == nil && len(s.queue) < maxQueue {
+	if s.pending == nil {
 		pending := make(chan lineResult, 1)
 		s.pending = pending
 		go func() { // ends with the line, or when the connection is closed; end waits for it
@@ -227,6 +236,22 @@ func (s *session) watch() <-chan lineResult {
 		}()
 	}
 	return s.pending
+}
+
+// recordUnanswered puts on record what the device sent and got no answer to.
+func (s *session) recordUnanswered() {
+	left := s.aborts
+	for _, a := range s.queue {
+		for range a.times {
+			left = append(left, s.parse(a.line))
+		}
+	}
+	for _, x := range left {
+		if err := x.note(reply{text: "not answered"}); err != nil {
+			s.log.Error("a command without an answer is not on record", "verb", x.recordableVerb(), "error", err)
+			return
+		}
+	}
 }
 
 // end releases what the session holds and puts its end on record.
@@ -238,6 +263,7 @@ func (s *session) end(cause error) {
 	if s.pending != nil {
 		<-s.pending
 	}
+	s.recordUnanswered()
 	r := s.record(audit.SessionClose)
 	if cause != nil && !errors.Is(cause, errHungUp) && !errors.Is(cause, io.EOF) {
 		r.Cause = cause.Error()

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"path"
 	"sync/atomic"
-	"time"
 
 	ftpserver "github.com/fclairamb/ftpserverlib"
 
@@ -122,7 +121,8 @@ type running struct {
 	cancel  context.CancelCauseFunc
 	moved   atomic.Int64  // bytes, for STAT
 	open    atomic.Bool   // the data connection is open
-	left    chan struct{} // closed when QUIT comes
+	ended   atomic.Bool   // the device's data have ended
+	left    chan struct{} // closed when QUIT comes behind the data
 	deaf    bool          // nothing more can come, or what comes is no surprise any more
 }
 
@@ -131,12 +131,8 @@ type running struct {
 func (t *running) wait(done <-chan error) error {
 	for {
 		var lines <-chan lineResult
-		var look <-chan time.Time
 		if !t.deaf {
 			lines = t.session.watch()
-			if lines == nil { // too many commands wait for more to be read, but not for the device to be missed
-				look = time.After(lookInterval)
-			}
 		}
 		select {
 		case err := <-done:
@@ -144,17 +140,9 @@ func (t *running) wait(done <-chan error) error {
 		case res := <-lines:
 			t.session.pending = nil
 			t.hear(res)
-		case <-look:
-			if err := t.session.present(); err != nil {
-				t.deaf = true
-				t.cancel(err)
-			}
 		}
 	}
 }
-
-// lookInterval is how often the control connection is looked at while it is not read.
-const lookInterval = time.Second
 
 // hear deals with one line during the transfer.
 func (t *running) hear(res lineResult) {
@@ -181,12 +169,27 @@ func (t *running) hear(res lineResult) {
 			t.cancel(errControlLost)
 		}
 	default:
-		if x.verb == "QUIT" {
-			t.deaf = true
-			close(t.left)
-		}
-		s.queue = append(s.queue, res.line)
+		t.putAside(x.verb, res.line)
 	}
+}
+
+// putAside keeps a command for later. QUIT behind the end of the data says that what follows on the control connection is meant; one
+// that was sent ahead says nothing about what has yet to come.
+func (t *running) putAside(verb, line string) {
+	s := t.session
+	if verb == "QUIT" && t.ended.Load() {
+		t.deaf = true
+		close(t.left)
+	}
+	if n := len(s.queue); n > 0 && s.queue[n-1].line == line {
+		s.queue[n-1].times++
+		return
+	}
+	if len(s.queue) == maxQueue {
+		t.cancel(errTooMuchAhead)
+		return
+	}
+	s.queue = append(s.queue, ahead{line, 1})
 }
 
 // conclude is the transfer's final reply.

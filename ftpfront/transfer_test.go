@@ -141,6 +141,7 @@ func TestAppendAndRestart(t *testing.T) {
 	c.pasv()
 	c.cmd(554, "STOR log")
 	c.cmd(350, "REST 15")
+	c.pasv()
 	c.cmd(554, "RETR log")
 	if got := c.fetch("RETR log"); string(got) != "one,TWO, three" {
 		t.Errorf("got %q", got)
@@ -287,6 +288,7 @@ func TestFarSideFails(t *testing.T) {
 		f.remote.Fail = func(memremote.Step, string) error { return temporary }
 		c.pasv()
 		for _, line := range []string{"SIZE x", "MDTM x", "MLST x", "CWD x", "MKD x", "RMD x", "DELE x", "RNFR x", "LIST", "NLST", "MLSD", "RETR x", "STAT x"} {
+			c.pasv()
 			if text := c.cmd(450, line); strings.Contains(text, "inside") {
 				t.Errorf("%s: the device was told %q", line, text)
 			}
@@ -360,6 +362,7 @@ func TestListings(t *testing.T) {
 	}
 	c.pasv()
 	c.cmd(550, "LIST none")
+	c.pasv()
 	c.cmd(501, "MLSD b c")
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"syscall"
 	"time"
 
@@ -91,6 +92,8 @@ func (g *Gateway) ReadDir(ctx context.Context, s Session, name string) (entries 
 		return []fs.FileInfo{info}, false, nil
 	}
 	entries, err = remote.ReadDir(ctx, s.locate(name))
+	// What a device could not name it does not see: on the far side such names can be made to forge lines of listings and replies.
+	entries = slices.DeleteFunc(entries, func(e fs.FileInfo) bool { return CheckPath(path.Join(name, e.Name())) != nil })
 	return entries, true, err
 }
 
@@ -176,6 +179,9 @@ func (g *Gateway) Rename(ctx context.Context, s Session, from, to string) error 
 	if from == "/" || path.Clean(to) == "/" {
 		return fmt.Errorf("rename of the root: %w", fs.ErrPermission)
 	}
+	if err := g.decideBelow(ctx, p, s, d.Deliver.Conduit, from, to); err != nil {
+		return err
+	}
 	fields := decisionFields(policy.Rename, from, d)
 	fields.To = to
 	return g.carryOut(ctx, s, d, fields, func(r Remote) error { return r.Rename(ctx, s.locate(from), s.locate(to)) })
@@ -185,6 +191,12 @@ func (g *Gateway) Rename(ctx context.Context, s Session, from, to string) error 
 func (g *Gateway) carryOut(ctx context.Context, s Session, d policy.Decision, fields *audit.TransferFields, do func(Remote) error) error {
 	remote, err := g.remote(d.Deliver.Conduit)
 	if err != nil {
+		return err
+	}
+	// Durable before anything happens; what came of it follows.
+	decided := s.record(audit.DecisionAllowed)
+	decided.TransferFields = fields
+	if err := g.record(ctx, decided); err != nil {
 		return err
 	}
 	r := s.record(audit.ChangeMade)

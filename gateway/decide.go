@@ -42,6 +42,18 @@ func (g *Gateway) decideQuestion(p *policy.Policy, s Session, q policy.Question)
 	return d, &DeniedError{Decision: d}
 }
 
+// deny refuses what a rule would allow in a way that is not possible, and puts that on record.
+func (g *Gateway) deny(s Session, q policy.Question, rule, reason string) error {
+	d := policy.Decision{Verdict: policy.Denied, Rule: rule, Reason: reason}
+	r := s.record(audit.DecisionDenied)
+	r.TransferFields = decisionFields(q.Op, q.Path, d)
+	r.Bytes = &q.Size
+	if err := g.note(r); err != nil {
+		return err
+	}
+	return &DeniedError{Decision: d}
+}
+
 // decisionFields are the fields of a record about a decision.
 func decisionFields(op policy.Operation, path string, d policy.Decision) *audit.TransferFields {
 	return &audit.TransferFields{

@@ -118,6 +118,9 @@ func (v *vigil) last() error {
 	if err := interrupted(v.ctx); err != nil {
 		return err
 	}
+	if err := v.in.g.log.Accepts(v.in.session.Zone); err != nil { // nothing is published that cannot be put on record
+		return &logFailure{err}
+	}
 	switch {
 	case v.ending.left():
 		v.in.presence = string(Quit)

@@ -23,6 +23,8 @@ type Recorder interface {
 	Record(ctx context.Context, r audit.Record) error
 	// Note appends r in order; it is durable soon. Its error says that the log takes nothing more.
 	Note(r audit.Record) error
+	// Accepts returns nil as long as records about the zone are accepted, and otherwise why they are not.
+	Accepts(zone string) error
 }
 
 // Session is who acts, for every question and every record: one device behind one control connection.

@@ -33,6 +33,12 @@ type memlog struct {
 	err     error
 }
 
+func (l *memlog) Accepts(string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
 func (l *memlog) Record(_ context.Context, r audit.Record) error { return l.Note(r) }
 
 func (l *memlog) Note(r audit.Record) error {
@@ -431,5 +437,50 @@ func TestCheckPath(t *testing.T) {
 		if err := gateway.CheckPath(bad); !errors.Is(err, gateway.ErrBadName) {
 			t.Errorf("%q: %v", bad, err)
 		}
+	}
+}
+
+// A change is not made that could not be put on record, and a file is not published.
+func TestNothingHappensWithoutRecord(t *testing.T) {
+	w := newWorld(t, all("far"))
+	w.far.Put("/relay/a", []byte("old"))
+	ctx, d := context.Background(), w.device
+	in, err := w.Receive(ctx, d, gateway.UploadRequest{Op: policy.Upload, Path: "/a", Declared: policy.SizeUnknown})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Take(ctx, strings.NewReader("new")); err != nil {
+		t.Fatal(err)
+	}
+	w.log.err = syscall.EIO
+	if err := in.Commit(ctx, gateway.Ending{}); !errors.Is(err, syscall.EIO) {
+		t.Errorf("commit: %v", err)
+	}
+	if err := w.Remove(ctx, d, "/a"); !errors.Is(err, syscall.EIO) {
+		t.Errorf("remove: %v", err)
+	}
+	if err := w.Rename(ctx, d, "/a", "/b"); !errors.Is(err, syscall.EIO) {
+		t.Errorf("rename: %v", err)
+	}
+	if data, ok := w.far.Get("/relay/a"); !ok || string(data) != "old" {
+		t.Errorf("the file is %q, %v", data, ok)
+	}
+}
+
+// A directory does not carry files out from under the rules about them.
+func TestRenameDecidesAboutAllThatMoves(t *testing.T) {
+	w := newWorld(t, policy.Rule{Name: "keys", Reason: "nobody", Deny: true, Ops: policy.Operations(), Paths: paths("/cfg/keys/**", "/out/private/**")}, all("far"))
+	w.far.Put("/relay/cfg/keys/k1", []byte("secret"))
+	w.far.Put("/relay/in/private/x", nil)
+	w.far.Put("/relay/free/a/b", nil)
+	ctx, d := context.Background(), w.device
+	var denied *gateway.DeniedError
+	for from, to := range map[string]string{"/cfg": "/x", "/in": "/out"} {
+		if err := w.Rename(ctx, d, from, to); !errors.As(err, &denied) || denied.Decision.Rule != "keys" {
+			t.Errorf("%s to %s: %v", from, to, err)
+		}
+	}
+	if err := w.Rename(ctx, d, "/free", "/other"); err != nil {
+		t.Error(err)
 	}
 }

@@ -14,6 +14,8 @@ import (
 const (
 	MaxName = 255
 	MaxPath = 4096
+	// MaxDepth bounds the names in a path: each costs the far side a look.
+	MaxDepth = 64
 )
 
 // ReservedPrefix begins the names of temporaries on the far side. Devices neither see nor name such files.
@@ -28,6 +30,10 @@ func CheckPath(path string) error {
 		return fmt.Errorf("path %q is not absolute: %w", path, ErrBadName)
 	case len(path) > MaxPath:
 		return fmt.Errorf("path of %d bytes, at most %d: %w", len(path), MaxPath, ErrBadName)
+	case strings.Count(path, "/") > MaxDepth:
+		return fmt.Errorf("path of %d names, at most %d: %w", strings.Count(path, "/"), MaxDepth, ErrBadName)
+	case strings.Contains(path, `\`): // what is one name here is a way elsewhere on a server that takes it for a separator
+		return fmt.Errorf("path %q holds a backslash: %w", path, ErrBadName)
 	case !utf8.ValidString(path):
 		return fmt.Errorf("path %q is not UTF-8: %w", path, ErrBadName)
 	case strings.ContainsFunc(path, unicode.IsControl):

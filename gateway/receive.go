@@ -90,7 +90,8 @@ func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*I
 	if max := in.decision.MaxSize; max > 0 && req.Declared != policy.SizeUnknown && in.keep+req.Declared > max {
 		return nil, fmt.Errorf("%d bytes were announced, the limit is %d: %w", in.keep+req.Declared, max, ErrTooLarge)
 	}
-	if err := g.note(in.recordOf(audit.TransferBegin, nil)); err != nil {
+	// Durable before a byte is taken: whatever happens to the log meanwhile, that the file was on its way is on record.
+	if err := g.record(ctx, in.recordOf(audit.TransferBegin, nil)); err != nil {
 		return nil, err
 	}
 	return in, nil
@@ -261,8 +262,8 @@ func (in *Incoming) decideContent() error {
 		return err
 	}
 	if !sameWay(d.Deliver, in.decision.Deliver) {
-		return fmt.Errorf("rule %q delivers in another way than rule %q, which was assumed until the size was known: "+
-			"a size must not choose the delivery", d.Rule, in.decision.Rule)
+		return in.g.deny(in.session, in.question, d.Rule, fmt.Sprintf(
+			"it delivers in another way than rule %q, which was assumed until the size was known: a size must not choose the delivery", in.decision.Rule))
 	}
 	in.decision = d
 	return nil

@@ -62,7 +62,7 @@ func (g *Gateway) Send(ctx context.Context, s Session, req DownloadRequest) (*Ou
 	if err := out.decideContent(dl.Info().Size()); err != nil {
 		return nil, out.closeWith(err)
 	}
-	if err := g.note(out.recordOf(audit.TransferBegin, nil)); err != nil {
+	if err := g.record(ctx, out.recordOf(audit.TransferBegin, nil)); err != nil { // durable before a byte leaves
 		return nil, out.closeWith(err)
 	}
 	return out, nil
@@ -79,8 +79,8 @@ func (out *Outgoing) decideContent(size int64) error {
 		return err
 	}
 	if d.Deliver.Conduit != out.decision.Deliver.Conduit {
-		return fmt.Errorf("rule %q fetches from another place than rule %q, which was assumed until the size was known: "+
-			"a size must not choose the conduit", d.Rule, out.decision.Rule)
+		return out.g.deny(out.session, out.question, d.Rule, fmt.Sprintf(
+			"it fetches from another place than rule %q, which was assumed until the size was known: a size must not choose the conduit", out.decision.Rule))
 	}
 	out.decision = d
 	return nil

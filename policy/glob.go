@@ -101,34 +101,32 @@ func (g *Glob) match(name string) bool {
 	return matchSegments(g.segments, name, name == "")
 }
 
-// matchSegments matches name, whose segments are split off one by one; done says that no segment is left.
+// matchSegments matches name, whose segments are split off one by one; done says that no segment is left. On a mismatch only the
+// last ** takes a segment more: what the ones before it took is enough, so that the time is bounded by the product of both lengths.
 func matchSegments(pattern []string, name string, done bool) bool {
-	for len(pattern) > 0 {
-		if pattern[0] == "**" {
-			return matchAnywhere(pattern[1:], name, done)
-		}
-		if done {
-			return false
-		}
-		head, rest, more := strings.Cut(name, "/")
-		if ok, err := path.Match(pattern[0], head); !ok || err != nil {
-			return false
-		}
-		pattern, name, done = pattern[1:], rest, !more
-	}
-	return done
-}
-
-// matchAnywhere matches the pattern behind a ** at every segment boundary of name.
-func matchAnywhere(pattern []string, name string, done bool) bool {
+	var behind []string // of the last **
+	var rest string     // of the name, where behind was tried last
+	restDone, starred := false, false
 	for {
-		if matchSegments(pattern, name, done) {
+		switch {
+		case len(pattern) > 0 && pattern[0] == "**":
+			pattern, starred = pattern[1:], true
+			behind, rest, restDone = pattern, name, done
+			continue
+		case len(pattern) == 0 && done:
 			return true
+		case len(pattern) > 0 && !done:
+			head, tail, more := strings.Cut(name, "/")
+			if ok, err := path.Match(pattern[0], head); ok && err == nil {
+				pattern, name, done = pattern[1:], tail, !more
+				continue
+			}
 		}
-		if done {
+		if !starred || restDone {
 			return false
 		}
-		_, rest, more := strings.Cut(name, "/")
-		name, done = rest, !more
+		_, tail, more := strings.Cut(rest, "/")
+		rest, restDone = tail, !more
+		pattern, name, done = behind, rest, restDone
 	}
 }

@@ -3,6 +3,7 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/ftpgw/ftpgw/policy"
@@ -34,6 +35,17 @@ func TestGlobMatch(t *testing.T) {
 	}
 	if !new(policy.Glob).Match("") || new(policy.Glob).Match("a") {
 		t.Error("the zero Glob must match the empty string and nothing else")
+	}
+}
+
+// The time is bounded by the product of both lengths, however many ** there are: exponential, this would not end.
+func TestGlobManyStars(t *testing.T) {
+	g, err := policy.CompileGlob(strings.Repeat("/**/a", 30) + "/b")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := strings.Repeat("/a", 2000); g.Match(name) || !g.Match(name+"/b") {
+		t.Error("wrong")
 	}
 }
 

@@ -26,13 +26,17 @@ type channel struct {
 	readSize  int // bytes in one read
 	writeSize int // bytes in one write
 
-	heard atomic.Int64 // when bytes last came in, Unix nanoseconds
-	slow  atomic.Int64 // until when silence is expected, Unix nanoseconds
+	begun time.Time    // what times are counted from, so that a clock that is set does not matter
+	heard atomic.Int64 // when bytes last came in, in nanoseconds from begun
+	slow  atomic.Int64 // until when silence is expected, likewise
 
 	dead atomic.Bool // a request on it was lost
 
 	busy int // who uses it; guarded by the pool's lock
 }
+
+// stamp is a time as heard and slow hold it.
+func (ch *channel) stamp(t time.Time) int64 { return int64(t.Sub(ch.begun)) }
 
 // has reports whether the server offers an extension in the version that this program knows.
 func (ch *channel) has(extension string) bool {
@@ -69,7 +73,7 @@ func (ch *channel) do(op, remote string, f func() error) error {
 
 // doSlow is do for a request on which the server may work for long.
 func (ch *channel) doSlow(op, remote string, f func() error) error {
-	until := time.Now().Add((slowFactor - 1) * ch.timeout).UnixNano()
+	until := ch.stamp(time.Now()) + int64((slowFactor-1)*ch.timeout)
 	for old := ch.slow.Load(); old < until && !ch.slow.CompareAndSwap(old, until); old = ch.slow.Load() {
 	}
 	defer ch.slow.CompareAndSwap(until, 0) // what comes after it need not be slow
@@ -82,8 +86,8 @@ func (ch *channel) watch(op, remote string) *watch {
 	begun := time.Now()
 	return newWatch(ch.timeout, func() (time.Duration, bool) {
 		now := time.Now()
-		since := max(begun.UnixNano(), ch.heard.Load(), ch.slow.Load())
-		left := ch.timeout - now.Sub(time.Unix(0, since))
+		since := max(ch.stamp(begun), ch.heard.Load(), ch.slow.Load())
+		left := ch.timeout - time.Duration(ch.stamp(now)-since)
 		if left > 0 && now.Sub(begun) < lastFactor*ch.timeout {
 			return left, true
 		}
@@ -101,7 +105,7 @@ type heardReader struct {
 func (r heardReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	if n > 0 {
-		r.ch.heard.Store(time.Now().UnixNano())
+		r.ch.heard.Store(r.ch.stamp(time.Now()))
 	}
 	return n, err
 }

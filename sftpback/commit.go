@@ -48,6 +48,7 @@ func (u *upload) conclude(err error) {
 	if err != nil && !errors.Is(err, errUnknown) {
 		u.abort()
 	}
+	u.conduit.active.remove(u.temp)
 	u.settled = true
 	u.stop()
 }

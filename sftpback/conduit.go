@@ -51,6 +51,7 @@ type Conduit struct {
 	pool      *pool
 	leftovers *leftovers
 	locks     keyedLocks
+	active    activeFiles
 	buffers   sync.Pool // of *[]byte; see buffer
 
 	run     string        // identifies this run in the names of temporary files

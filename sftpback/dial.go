@@ -48,7 +48,7 @@ func (d *dialer) dial(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	conn := &heardConn{Conn: raw}
+	conn := &heardConn{Conn: raw, begun: time.Now()}
 	conn.hear()
 	// The handshake knows no context: the end of ctx closes the connection under it.
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
@@ -116,7 +116,8 @@ func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*ssh.Client, err
 // heardConn remembers when bytes last came in, so that a connection is not given up while it carries something.
 type heardConn struct {
 	net.Conn
-	last atomic.Int64 // Unix nanoseconds
+	begun time.Time    // what last is counted from, so that a clock that is set does not matter
+	last  atomic.Int64 // nanoseconds from begun
 }
 
 func (c *heardConn) Read(p []byte) (int, error) {
@@ -127,7 +128,7 @@ func (c *heardConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (c *heardConn) hear() { c.last.Store(time.Now().UnixNano()) }
+func (c *heardConn) hear() { c.last.Store(int64(time.Since(c.begun))) }
 
 // silent is the time since something was last heard.
-func (c *heardConn) silent() time.Duration { return time.Since(time.Unix(0, c.last.Load())) }
+func (c *heardConn) silent() time.Duration { return time.Since(c.begun) - time.Duration(c.last.Load()) }

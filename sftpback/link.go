@@ -134,7 +134,7 @@ func (l *link) startSFTP(sc ssh.Channel) (*channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	ch := &channel{link: l, readSize: h.read, writeSize: h.write, timeout: l.cfg.RequestTimeout}
+	ch := &channel{link: l, begun: time.Now(), readSize: h.read, writeSize: h.write, timeout: l.cfg.RequestTimeout}
 	pipe := replay(h, heardReader{sc, ch}, sc)
 	// The library never cuts what it is given: packets are cut to the server's sizes here.
 	ch.client, err = sftp.NewClientPipe(pipe, pipe, sftp.MaxPacketUnchecked(maxPacket))

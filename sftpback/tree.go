@@ -142,6 +142,10 @@ func (c *Conduit) move(ctx context.Context, ch *channel, old, at spot) error {
 	if within, ok := within(old.remote, at.remote); ok && old.info.IsDir() && within != "/" {
 		return fmt.Errorf("a directory cannot be moved into itself: %w", syscall.EINVAL)
 	}
+	if old.info.IsDir() && c.active.below(old.remote) {
+		// The temporary would move along, and could be neither published nor removed under the name it is known by.
+		return &transient{errors.New("an upload into this directory is under way")}
+	}
 	if at.info == nil && !ch.has(extPosixRename) {
 		return ch.rename(ctx, old.remote, at.remote)
 	}

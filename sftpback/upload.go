@@ -82,6 +82,7 @@ func (c *Conduit) begin(ctx context.Context, ch *channel, t gateway.Target) (*up
 		}
 		return nil, u.storing("open", err)
 	}
+	c.active.add(u.temp)
 	u.window = newWindow(ch.writeSize)
 	u.ctx, u.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := u.window.start(u.restrict); err != nil {
@@ -216,6 +217,7 @@ func (u *upload) Abort(cause error) {
 // abort ends the upload without giving the channel back. The context of whoever asked for the upload may have ended; removing has
 // its own time, which is that of its requests.
 func (u *upload) abort() {
+	defer u.conduit.active.remove(u.temp)
 	u.settled = true
 	u.stop()
 	_ = u.window.wait() // why it failed was told before

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/gateway"
 )
 
 // startPatience is how long the start waits for conduits to come up, so that the first device finds them; a conduit that is down
@@ -50,7 +51,7 @@ func (a *appliance) runConduits(ctx context.Context, running *sync.WaitGroup) {
 		running.Go(func() {
 			select {
 			case <-a.first[name]:
-				a.sweep(ctx, name, homes)
+				a.sweepUntilDone(ctx, name, homes)
 			case <-ctx.Done():
 			}
 		})
@@ -68,14 +69,28 @@ func (a *appliance) awaitConduits(ctx context.Context) {
 	}
 }
 
+// sweepAgain is how long a sweep that failed waits for the next one.
+const sweepAgain = time.Minute
+
+// sweepUntilDone sweeps again as long as that can help: the conduit may have gone down in the middle.
+func (a *appliance) sweepUntilDone(ctx context.Context, conduit string, homes []string) {
+	for gateway.IsTemporary(a.sweep(ctx, conduit, homes)) {
+		select {
+		case <-time.After(sweepAgain):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // sweep removes what earlier runs of this installation have left behind when they were killed.
-func (a *appliance) sweep(ctx context.Context, conduit string, homes []string) {
+func (a *appliance) sweep(ctx context.Context, conduit string, homes []string) error {
 	removed, err := a.conduits[conduit].Sweep(ctx, homes)
 	if err != nil && ctx.Err() == nil {
 		a.logger.Warn("sweep of temporaries", "conduit", conduit, "error", err)
 	}
 	if len(removed) == 0 {
-		return
+		return err
 	}
 	a.logger.Info("temporaries of an earlier run removed", "conduit", conduit, "count", len(removed))
 	r := audit.Record{Event: audit.TemporariesSwept, Detail: map[string]string{
@@ -84,4 +99,5 @@ func (a *appliance) sweep(ctx context.Context, conduit string, homes []string) {
 	if err := a.log.Note(r); err != nil {
 		a.logger.Error("sweep is not on record", "error", err)
 	}
+	return err
 }

@@ -41,6 +41,14 @@ func (z *zoneRecorder) Record(ctx context.Context, r audit.Record) error {
 // Note implements gateway.Recorder.
 func (z *zoneRecorder) Note(r audit.Record) error { return z.accept(r, z.log.Note(r)) }
 
+// Accepts implements gateway.Recorder.
+func (z *zoneRecorder) Accepts(zone string) error {
+	if z.onward[zone] {
+		return nil
+	}
+	return z.log.Err()
+}
+
 func (z *zoneRecorder) accept(r audit.Record, err error) error {
 	if err == nil || !z.onward[r.Zone] || z.log.Err() == nil {
 		return err
