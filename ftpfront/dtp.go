@@ -24,7 +24,7 @@ type dtp struct {
 	control net.Conn // for its addresses only
 	endp    endpoint
 	file    ftpserver.FileTransfer
-	begun   func() error                           // called when the data connection is open, before the first byte
+	begun   func(*dataConn) error                  // called when the data connection is open, before the first byte
 	protect func(context.Context, *dataConn) error // called behind begun, or nil for a data connection in clear
 	logger  *slog.Logger
 }
@@ -176,7 +176,7 @@ func (l *endpointListener) Accept() (net.Conn, error) {
 		d.opened = fmt.Errorf("%w: %w", errNoDataConnection, err)
 		return nil, d.opened
 	}
-	if err := d.dtp.begun(); err != nil {
+	if err := d.dtp.begun(conn); err != nil {
 		d.opened = fmt.Errorf("announce the data connection: %w", err)
 		return nil, errors.Join(d.opened, conn.Close())
 	}

@@ -100,8 +100,8 @@ func (s *session) transfer(ctx context.Context, x *exchange, way direction, f fi
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	defer t.cancel(nil)
 	f.bind(t)
-	d := &dtp{control: s.conn, endp: s.endpoint, file: f, logger: s.log, protect: s.protectData(), begun: func() error {
-		t.open.Store(true)
+	d := &dtp{control: s.conn, endp: s.endpoint, file: f, logger: s.log, protect: s.protectData(), begun: func(conn *dataConn) error {
+		t.data.Store(conn)
 		return x.announce(answer(150, announcement))
 	}}
 	s.endpoint = nil // it serves this one transfer, whatever comes of it
@@ -119,11 +119,11 @@ type running struct {
 	session *session
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
-	moved   atomic.Int64  // bytes, for STAT
-	open    atomic.Bool   // the data connection is open
-	ended   atomic.Bool   // the device's data have ended
-	left    chan struct{} // closed when QUIT comes behind the data
-	deaf    bool          // nothing more can come, or what comes is no surprise any more
+	moved   atomic.Int64             // bytes, for STAT
+	data    atomic.Pointer[dataConn] // nil until the data connection is open
+	ended   atomic.Bool              // the device's data have ended
+	left    chan struct{}            // closed when QUIT comes behind the data
+	deaf    bool                     // nothing more can come, or what comes is no surprise any more
 }
 
 // wait returns what the data transfer process returned. Meanwhile ABOR and STAT are acted upon, and the loss of the control
@@ -177,7 +177,7 @@ func (t *running) hear(res lineResult) {
 // that was sent ahead says nothing about what has yet to come.
 func (t *running) putAside(verb, line string) {
 	s := t.session
-	if verb == "QUIT" && t.ended.Load() {
+	if verb == "QUIT" && t.dataEnded() {
 		t.deaf = true
 		close(t.left)
 	}
@@ -192,12 +192,22 @@ func (t *running) putAside(verb, line string) {
 	s.queue = append(s.queue, ahead{line, 1})
 }
 
+// dataEnded reports whether the device has ended its data, be it that they are not all taken yet.
+func (t *running) dataEnded() bool {
+	conn := t.data.Load()
+	if t.ended.Load() || conn == nil {
+		return t.ended.Load()
+	}
+	state, err := stateOf(conn.conn)
+	return err == nil && !state.established
+}
+
 // conclude is the transfer's final reply.
 func (t *running) conclude(err error) reply {
 	r := answer(226, "Transfer complete.")
 	if err != nil {
 		st := beforeTransfer
-		if t.open.Load() {
+		if t.data.Load() != nil {
 			st = duringTransfer
 		}
 		r = failure(st, err)
