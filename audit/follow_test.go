@@ -5,6 +5,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 )
@@ -37,7 +38,9 @@ func follow(t *testing.T, dir string, after, last uint64, up func() uint64) []ui
 func TestFollow(t *testing.T) {
 	dir := t.TempDir()
 	many(t, dir, 40)
-	go func() {
+	var writing sync.WaitGroup
+	defer writing.Wait()
+	writing.Go(func() {
 		l, err := Open(dir, Options{SegmentSize: 4096})
 		if err != nil {
 			t.Error(err)
@@ -51,7 +54,7 @@ func TestFollow(t *testing.T) {
 		if err := l.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
+	})
 	for _, after := range []uint64{0, 1, 17, 40, 45, 100} {
 		list := follow(t, dir, after, 140, nil)
 		for i, seq := range list {
