@@ -6,6 +6,11 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/ftpgw/ftpgw/policy"
 )
 
 func TestMkdExisting(t *testing.T) {
@@ -41,6 +46,34 @@ func TestMakeParents(t *testing.T) {
 	c = without.login(t)
 	c.cmd(550, "MKD c/d")
 	c.store(550, "STOR a/b/x", []byte("x"))
+}
+
+// Where a rule says under which path an upload is published, the directories that the device named are not made.
+func TestMakeParentsOfRedirected(t *testing.T) {
+	f := start(t, withQuirks(Quirks{MakeParents: On}))
+	const text = `"/filed/${file.name}"`
+	expr, diags := hclsyntax.ParseExpression([]byte(text), "path", hcl.InitialPos)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	rule := policy.Rule{
+		Name: "filed", Reason: "test", Ops: []policy.Operation{policy.Upload, policy.List},
+		Deliver: policy.Delivery{Conduit: "far", Acknowledge: policy.Delivered},
+	}
+	if rule.PathTemplate, diags = policy.NewLanguage(nil).CompileTemplate(expr, text); diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	p, err := policy.New([]policy.Rule{rule}) // which does not allow mkdir
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.front.gateway.SetPolicy(p)
+	c := f.login(t)
+	c.store(226, "STOR a/b/x", []byte("x"))
+	f.stored(t, "/filed/x", "x")
+	if got := string(c.fetch("NLST /")); got != "" {
+		t.Errorf("NLST: %q", got)
+	}
 }
 
 func TestListingDOS(t *testing.T) {

@@ -50,9 +50,11 @@ func (s *session) receive(ctx context.Context, x *exchange, op policy.Operation,
 	if err != nil {
 		return failure(beforeTransfer, err)
 	}
-	if err := s.makeParents(ctx, path.Dir(name)); err != nil {
-		in.Abort(err)
-		return failure(beforeTransfer, err)
+	if !in.Redirected() {
+		if err := s.makeParents(ctx, path.Dir(name)); err != nil {
+			in.Abort(err)
+			return failure(beforeTransfer, err)
+		}
 	}
 	return s.transfer(ctx, x, fromDevice, &uploadFile{form: f, in: in, ending: s.ending}, announcement)
 }

@@ -19,6 +19,9 @@ func (in *Incoming) location() Location {
 	return in.session.locate(in.request.Path)
 }
 
+// Redirected reports whether a rule says where the file is published: then the directories that the device named do not matter.
+func (in *Incoming) Redirected() bool { return in.decision.Deliver.Path != "" }
+
 // checkPlace refuses a place that the rule's template and the device's names together make impossible.
 func (in *Incoming) checkPlace() error {
 	if p := in.decision.Deliver.Path; p != "" {
