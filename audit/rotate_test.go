@@ -112,6 +112,35 @@ func TestKeeperCompresses(t *testing.T) {
 	}
 }
 
+// A segment that is compressed between the look at the directory and the reading is read all the same.
+func TestCompressedMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	l := signed(t, dir, Options{noKeeper: true, SegmentSize: 4096})
+	for range 30 {
+		if err := l.Record(t.Context(), sample()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	list, err := segments(dir)
+	if err != nil || len(list) < 3 {
+		t.Fatalf("%d segments, %v", len(list), err)
+	}
+	before := read(t, list[0].path())
+	if err := list[0].compress(); err != nil {
+		t.Fatal(err)
+	}
+	var after strings.Builder
+	if err := list[0].copyTo(&after); err != nil || after.String() != before {
+		t.Errorf("the content differs, %v", err)
+	}
+	if n, err := list[0].size(); err != nil || n == 0 {
+		t.Errorf("size %d, %v", n, err)
+	}
+}
+
 // Segments disappear unseen only at the beginning, where retention has put it on record.
 func TestMissingSegments(t *testing.T) {
 	source := t.TempDir()

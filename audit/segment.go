@@ -69,6 +69,19 @@ func segments(dir string) ([]segment, error) {
 	return found, nil
 }
 
+// size is that of the file, which may have been compressed in the meantime.
+func (s segment) size() (int64, error) {
+	info, err := os.Stat(s.path())
+	if errors.Is(err, fs.ErrNotExist) && !s.compressed {
+		s.compressed = true
+		info, err = os.Stat(s.path())
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read audit segment: %w", err)
+	}
+	return info.Size(), nil
+}
+
 // open opens the segment for reading, up to where it ends now: a log can grow faster than it is read.
 func (s segment) open() (io.ReadCloser, error) {
 	f, err := os.Open(s.path())

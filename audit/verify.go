@@ -105,11 +105,11 @@ func (v *verifier) prepare() (err error) {
 		if i > 0 && s.number != v.list[i-1].number+1 {
 			return fmt.Errorf("%s: %w: %s follows %s", v.dir, errOrder, s.name(), v.list[i-1].name())
 		}
-		info, err := os.Stat(s.path())
+		size, err := s.size()
 		if err != nil {
 			return err
 		}
-		v.total += info.Size()
+		v.total += size
 	}
 	v.result.Segments = len(v.list)
 	return nil
@@ -155,22 +155,22 @@ func (v *verifier) addHead(file string, text []byte, outside bool) error {
 
 // segment goes through one segment.
 func (v *verifier) segment(s segment, c *chain, last bool) (*chain, error) {
-	info, err := os.Stat(s.path())
+	size, err := s.size()
 	if err != nil {
-		return nil, fmt.Errorf("read audit segment: %w", err)
+		return nil, err
 	}
 	lines, from := 0, v.result.Bytes
 	c, torn, err := s.follow(c, nil, func(r step) error {
 		lines = r.number
 		if r.seq&0xfff == 0 {
 			// How far a compressed file has been read is not known; what is said of it does not matter much.
-			if err := v.pause(min(v.result.Bytes-from, info.Size())); err != nil {
+			if err := v.pause(min(v.result.Bytes-from, size)); err != nil {
 				return err
 			}
 		}
 		return v.record(r)
 	})
-	v.read += info.Size()
+	v.read += size
 	if err != nil {
 		return nil, err
 	}

@@ -71,9 +71,15 @@ func (s *sinks) close() error {
 	s.final.Store(s.log.Durable())
 	timer := time.AfterFunc(farewell, s.cancel)
 	defer timer.Stop()
-	s.running.Wait()
-	s.cancel()
-	return err
+	defer s.cancel()
+	ended := make(chan struct{})
+	go func() { s.running.Wait(); close(ended) }()
+	select {
+	case <-ended:
+		return err
+	case <-time.After(2 * farewell): // a receiver that takes nothing, such as a pipe that nobody reads, must not keep the program
+		return err
+	}
 }
 
 func openSink(s config.Sink, stdout io.Writer) (open func(context.Context) (forward.Conn, error), settle time.Duration, err error) {
