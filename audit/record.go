@@ -83,6 +83,7 @@ type TransferFields struct {
 	Bytes       *int64 `json:"bytes,omitempty"`
 	Offset      int64  `json:"offset,omitempty"` // where a continued transfer began
 	SHA256      string `json:"sha256,omitempty"`
+	Content     string `json:"content,omitempty"` // the type of what is in the file, where its rule looks into it
 	Rule        string `json:"rule,omitempty"`
 	Reason      string `json:"reason,omitempty"`
 	Conduit     string `json:"conduit,omitempty"`

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/inspect"
 	"github.com/ftpgw/ftpgw/policy"
 )
 
@@ -45,6 +46,9 @@ type Incoming struct {
 	base     *Base // of a continued file
 	keep     int64 // bytes of base that are kept
 
+	stream *inspect.Stream // nil where no rule looks into files
+	kind   string          // what is in the file, where its rule asks
+
 	upload Upload // nil until the first byte or a clean end
 	hash   hash.Hash
 	size   int64 // bytes of the file to be published, those kept included
@@ -64,6 +68,9 @@ type Incoming struct {
 // ended by Commit or Abort.
 func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*Incoming, error) {
 	in := &Incoming{g: g, policy: g.policy.Load(), session: s, request: req, id: newTransferID(), hash: sha256.New()}
+	if in.policy.Inspects() {
+		in.stream = inspect.NewStream(req.Path)
+	}
 	in.question = g.question(s, req.Op, req.Path, policy.SizeUnknown)
 	in.question.Declared, in.question.ASCII = req.Declared, req.Type == "A"
 	var err error
@@ -183,6 +190,9 @@ func (in *Incoming) begin(ctx context.Context) error {
 
 func (in *Incoming) count(p []byte) {
 	in.hash.Write(p)
+	if in.stream != nil {
+		_, _ = in.stream.Write(p) // never fails
+	}
 	in.size += int64(len(p))
 }
 
@@ -216,6 +226,9 @@ func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 		return Receipt{}, err
 	}
 	if err := in.expect(ctx); err != nil {
+		return Receipt{}, err
+	}
+	if err := in.inspectContent(ctx); err != nil {
 		return Receipt{}, err
 	}
 	vigil, stop := in.keepVigil(ctx, e, ended)
@@ -294,6 +307,7 @@ func (in *Incoming) Abort(cause error) {
 func (in *Incoming) recordOf(e audit.Event, cause error) audit.Record {
 	r := in.session.record(e)
 	r.TransferFields = decisionFields(in.request.Op, in.request.Path, in.decision)
+	r.Content = in.kind
 	r.Transfer, r.Offset, r.Type, r.Protected, r.Conversion = in.id, in.keep, in.request.Type, in.request.Protected, in.request.Conversion
 	if e != audit.TransferBegin {
 		size := in.size

@@ -180,7 +180,7 @@ func (r *compiled) decide(in *inquiry) Decision {
 	if r.Deny {
 		return Decision{Verdict: Denied, Rule: r.Name, Reason: r.Reason}
 	}
-	d := Decision{Verdict: Allowed, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver}
+	d := Decision{Verdict: Allowed, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, Content: r.demand(in.Op)}
 	if in.Op.transfers() {
 		d.MaxSize = r.MaxSize
 	}
@@ -209,7 +209,15 @@ func (r *compiled) decideFailed(in *inquiry) Decision {
 }
 
 func (r *compiled) pend(in *inquiry, bound sizeBound) Decision {
-	return r.place(in, Decision{Verdict: Pending, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, MaxSize: bound.max})
+	return r.place(in, Decision{Verdict: Pending, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, MaxSize: bound.max, Content: r.demand(in.Op)})
+}
+
+// demand is what the rule demands of a file's content.
+func (r *Rule) demand(op Operation) *Content {
+	if op != Upload && op != Append {
+		return nil
+	}
+	return r.Content
 }
 
 // location is where the rule's times of day are told.

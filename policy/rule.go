@@ -33,6 +33,7 @@ type Rule struct {
 	Ops     []Operation
 	Deny    bool // the rule denies Ops instead of allowing them
 	Deliver Delivery
+	Content *Content // what must be in the files; nil is anything
 	// PathTemplate says under which path an upload is published; nil is the one that the device gave.
 	PathTemplate *Template
 }

@@ -105,20 +105,21 @@ func TestImportsGoOneWay(t *testing.T) {
 	allowed := map[string][]string{
 		"audit":               {"internal/durable"},
 		"audit/forward":       {"audit", "internal/durable"},
-		"gateway":             {"policy", "spool", "audit"},
+		"gateway":             {"policy", "spool", "audit", "inspect"},
 		"spool":               {"internal/durable", "gateway", "audit"},
 		"ftpfront":            {"gateway", "policy", "audit", "internal/credential", "internal/ascii", "internal/record"},
 		"sftpback":            {"gateway"},
 		"sftpback/sftpserver": {},
 		"sftpback/sftpfault":  {"sftpback/sftpserver"},
 		"sftpback/sshdtest":   {"sftpback/sftpserver"},
-		"internal/config":     {"policy", "internal/credential"},
+		"internal/config":     {"policy", "internal/credential", "inspect"},
 		"internal/ascii":      {},
 		"internal/credential": {},
 		"internal/record":     {},
 		"internal/durable":    {},
 		"internal/memremote":  {"gateway"}, // for tests
 		"policy":              {},
+		"inspect":             {},
 	}
 	for _, p := range goPackages(t) {
 		if under(p.name(), "cmd", "test") {

@@ -18,6 +18,7 @@ import (
 type decoder struct {
 	dir    string            // absolute; relative paths start here
 	texts  map[string][]byte // the files by name
+	listed []source          // further files that are part of the configuration
 	checks Checks
 	diags  hcl.Diagnostics
 	// What seems to be missing is not reported where it may only have been unreadable, since that would repeat, in a misleading

@@ -133,7 +133,7 @@ func parse(path, dir string, sources []source, checks Checks) (*Config, error) {
 	for _, s := range sources {
 		c.Files = append(c.Files, s.name)
 	}
-	c.Digest = digest(sources)
+	c.Digest = digest(append(sources, d.listed...))
 	return c, nil
 }
 

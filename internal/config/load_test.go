@@ -64,11 +64,13 @@ func stage(t *testing.T, scenario string) (dir, file string) {
 		text string
 		mode os.FileMode
 	}{
-		"id_ed25519":            {"key", 0o600},
-		"id_readable":           {"key", 0o640},
-		"id_garbage":            {"bad: this is not a private key", 0o600},
-		"id_passphrase":         {"bad: the private key is protected by a passphrase", 0o600},
-		"known_hosts":           {"entries", 0o644},
+		"id_ed25519":    {"key", 0o600},
+		"id_readable":   {"key", 0o640},
+		"id_garbage":    {"bad: this is not a private key", 0o600},
+		"id_passphrase": {"bad: the private key is protected by a passphrase", 0o600},
+		"known_hosts":   {"entries", 0o644},
+		"allowed.sha256": {"# released\n2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824  a.bin\n" +
+			"\\2CF24DBA5FB0A30E26E83B2AC5B9E29E1B161E5C1FA7425E73043362938B9825 *b\\\\.bin\n", 0o644},
 		"gateway.pem":           {"certificate", 0o644},
 		"gateway.key":           {"key", 0o600},
 		"expired.pem":           {"bad: the certificate expired on a day in the past", 0o644},
@@ -312,6 +314,22 @@ func TestDigest(t *testing.T) {
 	}
 	if len(first) != 64 {
 		t.Errorf("the digest %q is not a SHA-256", first)
+	}
+}
+
+// A list of digests is part of the configuration: what is in force is known by the configuration's digest.
+func TestDigestCoversListsOfDigests(t *testing.T) {
+	_, file := stage(t, "testdata/valid-everything.hcl")
+	first, err := Load(file, fakeChecks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(filepath.Dir(file), "allowed.sha256")
+	if err := os.WriteFile(list, []byte(strings.Repeat("0", 64)+"  x\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := Load(file, fakeChecks()); err != nil || changed.Digest == first.Digest {
+		t.Errorf("the digest does not change with the list: %v", err)
 	}
 }
 

@@ -63,7 +63,7 @@ func ruleSpec() blockSpec {
 			{name: "incomplete", kind: kindText, fallback: string(policy.RemoveIncomplete), example: `"keep"`,
 				meaning: "What becomes of an upload under this rule that turns out not to be whole. `\"remove\"`: nothing of it remains. `\"keep\"`: what has come is moved aside, to the file's name with `.partial-` and the number of the transfer behind it. The final name is not touched in either case."},
 		},
-		blocks: []blockSpec{deliverSpec(), expectSpec()},
+		blocks: []blockSpec{deliverSpec(), contentSpec(), expectSpec()},
 	}
 }
 
@@ -107,7 +107,11 @@ func (d *decoder) rule(block *hcl.Block, known names) policy.Rule {
 		r.Ops = b.operations("deny")
 	}
 	r.Deliver, r.PathTemplate = b.deliver(r.Deny, known)
+	r.Content = b.fileContent(r.Deny, r.Ops)
 	r.Deliver.Expect, r.Deliver.Incomplete = b.expect(r.Ops), b.incomplete(r.Ops)
+	if r.Content != nil && r.Deliver.Incomplete == policy.KeepIncomplete {
+		b.fail(b.valueRange("incomplete"), "Content and incomplete", "%s looks into files, and what is kept of an incomplete one nobody has looked into. Use incomplete = \"remove\".", b.title())
+	}
 	if x := r.Deliver.Expect; x != nil && x.Companion != nil && r.PathTemplate != nil {
 		b.fail(b.header, "Companion and path", "%s looks for companions beside the file as the device names it, and its deliver.path publishes elsewhere. Use one of them.", b.title())
 	}

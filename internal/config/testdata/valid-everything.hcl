@@ -162,4 +162,8 @@ rule "filed" {
     conduit = "archive"
     path    = "/records/${device.name}/${lower(file.name)}"
   }
+  content {
+    types  = ["comtrade", "text"]
+    sha256 = "allowed.sha256"
+  }
 }

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package config
+
+import (
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	"github.com/ftpgw/ftpgw/inspect"
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+func contentSpec() blockSpec {
+	return blockSpec{
+		name: "content", count: "at most one, in a rule that allows upload or append",
+		meaning: "What must be in the files of the rule, whatever their names say. It is looked at when the last byte has come; a file that does not meet it is refused with 550 and nothing of it is published. No later rule is asked.",
+		attributes: []attribute{
+			{name: "types", kind: kindNames, absent: "any type", example: `["comtrade", "text"]`,
+				meaning: "Types, one of which the file must be: " + strings.Join(inspect.Types(), ", ") + ". A COMTRADE .cfg is one when it can be read as one, a .dat when it is exactly as large as the .cfg beside it says, which must be there before: without one the reply is 451. See [policy](policy.md)."},
+			{name: "sha256", kind: kindPath, absent: "any content", example: `"allowed.sha256"`,
+				meaning: "A file of digests as sha256sum writes them, one of which the file must have. It is part of the configuration: a change needs a reload."},
+		},
+	}
+}
+
+// fileContent is the rule's content block, or nil.
+func (b body) fileContent(deny bool, ops []policy.Operation) *policy.Content {
+	blocks := b.content.Blocks.OfType("content")
+	if len(blocks) == 0 {
+		return nil
+	}
+	for _, extra := range blocks[1:] {
+		b.fail(extra.DefRange, "Duplicate content", "The content block was already defined at %s.", place(blocks[0].DefRange))
+	}
+	if deny || len(ops) > 0 && !slices.Contains(ops, policy.Upload) && !slices.Contains(ops, policy.Append) {
+		b.fail(blocks[0].DefRange, "Unexpected content", "%s lets no device send files, so there is no content to look at.", b.title())
+	}
+	c := b.open(contentSpec(), blocks[0].Body, "", blocks[0].DefRange)
+	demand := &policy.Content{}
+	for _, text := range c.list("types") {
+		if !slices.Contains(inspect.Types(), text.text) {
+			c.fail(text.at, "Unknown type", "There is no type %q. %s", text.text, Suggest(text.text, "types", inspect.Types()))
+		}
+		demand.Types = append(demand.Types, text.text)
+	}
+	if file := c.path("sha256"); file != "" {
+		demand.SHA256 = c.digests(file)
+	}
+	if !c.has("types") && !c.has("sha256") && !b.broken {
+		b.fail(blocks[0].DefRange, "Empty content", "The block demands nothing. Give it types or sha256, or leave it out.")
+	}
+	return demand
+}
+
+// digests reads a list as sha256sum writes it: a digest, a blank, a blank or *, and a name; a backslash in front says that the name
+// is escaped. Empty lines and those that begin with # are left out.
+func (b body) digests(file string) map[string]bool {
+	text, err := readFile(file)
+	if err != nil {
+		b.fail(b.valueRange("sha256"), "Unusable sha256", "%s.", capital(err.Error()))
+		return nil
+	}
+	b.listed = append(b.listed, source{name: file, text: text})
+	digests := map[string]bool{}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		n++
+		line = strings.TrimPrefix(strings.TrimSpace(line), `\`)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		digest, _, _ := strings.Cut(line, " ")
+		if sum, err := hex.DecodeString(digest); err != nil || len(sum) != 32 {
+			b.fail(b.valueRange("sha256"), "Unusable sha256", "Line %d of %q does not begin with a SHA-256 digest as sha256sum writes it.", n, file)
+			return nil
+		}
+		digests[strings.ToLower(digest)] = true
+	}
+	if len(digests) == 0 {
+		b.fail(b.valueRange("sha256"), "Unusable sha256", "The file %q lists no digest, so no file could pass.", file)
+	}
+	return digests
+}
