@@ -86,6 +86,7 @@ type TransferFields struct {
 	Content     string `json:"content,omitempty"` // the type of what is in the file, where its rule looks into it
 	Rule        string `json:"rule,omitempty"`
 	Reason      string `json:"reason,omitempty"`
+	Policy      string `json:"policy,omitempty"` // digest of the configuration that was in force, as in config.loaded
 	Conduit     string `json:"conduit,omitempty"`
 	Acknowledge string `json:"acknowledge,omitempty"`
 	Type        string `json:"type,omitempty"`      // the representation type that the device asked for: "A" or "I"

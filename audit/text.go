@@ -76,7 +76,7 @@ func mapped(r Record, f func(string) string) Record {
 	}
 	if r.TransferFields != nil {
 		t := *r.TransferFields
-		each(f, &t.Transfer, &t.Op, &t.Path, &t.To, &t.SHA256, &t.Rule, &t.Reason, &t.Conduit, &t.Acknowledge, &t.Type, &t.Conversion, &t.FailedEvidence)
+		each(f, &t.Transfer, &t.Op, &t.Path, &t.To, &t.SHA256, &t.Content, &t.Rule, &t.Reason, &t.Policy, &t.Conduit, &t.Acknowledge, &t.Type, &t.Conversion, &t.FailedEvidence)
 		t.Evidence = mappedList(t.Evidence, f)
 		if t.Receipt != nil {
 			receipt := *t.Receipt

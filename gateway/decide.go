@@ -57,7 +57,7 @@ func (g *Gateway) deny(s Session, q policy.Question, rule, reason string) error 
 // decisionFields are the fields of a record about a decision.
 func decisionFields(op policy.Operation, path string, d policy.Decision) *audit.TransferFields {
 	return &audit.TransferFields{
-		Op: string(op), Path: path, To: d.Deliver.Path, Rule: d.Rule, Reason: d.Reason,
+		Op: string(op), Path: path, To: d.Deliver.Path, Rule: d.Rule, Reason: d.Reason, Policy: d.Policy,
 		Conduit: d.Deliver.Conduit, Acknowledge: string(d.Deliver.Acknowledge),
 	}
 }

@@ -21,6 +21,8 @@ type Policy struct {
 	about map[string][]*compiled
 	every []*compiled
 	named map[string]*compiled
+
+	digest string
 }
 
 // compiled is a Rule with what is worked out once.
@@ -123,14 +125,30 @@ func (p *Policy) candidates(in *inquiry) []*compiled {
 	return p.every
 }
 
+// WithDigest is the same policy under a name: every Decision carries it, so that a record says which policy was in force.
+func (p *Policy) WithDigest(digest string) *Policy {
+	named := *p
+	named.digest = digest
+	return &named
+}
+
+// Digest is the name given with WithDigest.
+func (p *Policy) Digest() string { return p.digest }
+
 // Decide answers a Question. It never fails: what it cannot allow it denies.
 func (p *Policy) Decide(q Question) Decision {
 	in := p.inquire(q)
+	d := p.decide(&in)
+	d.Policy = p.digest
+	return d
+}
+
+func (p *Policy) decide(in *inquiry) Decision {
 	var candidate *compiled // the first rule that could allow it, once everything is known
 	var bound sizeBound
 	open := false // a rule before this one is pending
-	for _, r := range p.candidates(&in) {
-		outcome, _ := r.match(&in)
+	for _, r := range p.candidates(in) {
+		outcome, _ := r.match(in)
 		if outcome == notMatched {
 			continue
 		}
@@ -144,15 +162,15 @@ func (p *Policy) Decide(q Question) Decision {
 		case outcome == pending:
 			open = true
 		case open && candidate != nil:
-			return candidate.pend(&in, bound)
+			return candidate.pend(in, bound)
 		case outcome == failed:
-			return r.decideFailed(&in)
+			return r.decideFailed(in)
 		default:
-			return r.decide(&in)
+			return r.decide(in)
 		}
 	}
 	if candidate != nil {
-		return candidate.pend(&in, bound)
+		return candidate.pend(in, bound)
 	}
 	return Decision{Verdict: Denied, Reason: NoRule}
 }

@@ -67,13 +67,16 @@ func randomQuestion(r *rand.Rand, n int) policy.Question {
 // from whatever goroutine, in whatever time zone the instant is written, and of another policy made of the same rules.
 func TestDecisionDependsOnQuestionAndPolicyOnly(t *testing.T) {
 	const n, questions = 60, 2000
-	first, second := large(t, n), large(t, n)
+	first, second := large(t, n).WithDigest("same"), large(t, n).WithDigest("same")
 	r := rand.New(rand.NewPCG(1, 2))
 	var asked []policy.Question
 	var want []policy.Decision
 	for range questions {
 		q := randomQuestion(r, n)
 		asked, want = append(asked, q), append(want, first.Decide(q))
+		if d := want[len(want)-1]; d.Policy != "same" || d.Policy != first.Digest() {
+			t.Fatalf("%+v does not name its policy", d)
+		}
 	}
 	elsewhere := time.FixedZone("elsewhere", 5*3600)
 	var running sync.WaitGroup

@@ -83,6 +83,8 @@ type Decision struct {
 	Rule    string // the rule that decided; empty for the default denial. Of a Pending one, the first rule that could allow it.
 	Reason  string // the rule's reason, or why the default denial stands
 	Deliver Delivery
+	// Policy names the policy that decided: its Digest.
+	Policy string
 	// Content, where not nil, is what must be in the file of an Allowed or Pending upload or append.
 	Content *Content
 	// MaxSize bounds a Pending or Allowed transfer: no rule would allow a file of more bytes. 0 means no bound.

@@ -52,7 +52,11 @@ func TestRefusedContent(t *testing.T) {
 	if len(aborted) != len(findings) {
 		t.Fatalf("%d aborted transfers on record, want %d", len(aborted), len(findings))
 	}
+	loaded := g.recordsOf(audit.ConfigLoaded)
 	for i, r := range aborted {
+		if len(loaded) != 1 || len(r.Policy) != 64 || r.Policy != loaded[0].Detail["digest"] {
+			t.Errorf("the record names policy %q, loaded was %+v", r.Policy, loaded)
+		}
 		if r.Rule != "records-only" || !strings.Contains(r.Cause, findings[i]) {
 			t.Errorf("record %+v %+v, want %q", r, r.TransferFields, findings[i])
 		}

@@ -134,6 +134,7 @@ func parse(path, dir string, sources []source, checks Checks) (*Config, error) {
 		c.Files = append(c.Files, s.name)
 	}
 	c.Digest = digest(append(sources, d.listed...))
+	c.Policy = c.Policy.WithDigest(c.Digest)
 	return c, nil
 }
 
