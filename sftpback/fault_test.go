@@ -106,7 +106,7 @@ type task struct {
 func sideBySide(t *testing.T, all []task) {
 	next := make(chan task)
 	var wg sync.WaitGroup
-	for range 12 {
+	for range 24 {
 		wg.Go(func() {
 			for task := range next {
 				t.Run(task.name, task.test)
