@@ -222,19 +222,36 @@ func breakUpload(t *testing.T, b breakage, target gateway.Target, old string, da
 	if old != "" {
 		f.put(t, "/x", []byte(old))
 	}
-	armed := s.Arm(b.Fault)
-	_, err := f.upload(t.Context(), target, data)
-	select {
-	case <-armed.Struck():
-	default:
-		t.Fatalf("the fault has not struck; the upload: %v", err)
-	}
-	s.Disarm()
+	err := struck(t, s, b.Fault, func() error {
+		_, err := f.upload(t.Context(), target, data)
+		return err
+	})
 	checkFinal(t, f, err, old, data)
 	eventually(t, "no temporary to be left", func() bool { return len(temporaries(f.files(t))) == 0 })
 	if err := uploadAgain(t, f, target, data); err != nil {
 		t.Errorf("afterwards an upload fails: %v", err)
 	}
+}
+
+// struck runs a transfer with a fault on duty, and again where the transfer failed before it could strike: on a busy machine even a
+// good server can seem to hang.
+func struck(t *testing.T, s *sftpfault.Server, fault sftpfault.Fault, transfer func() error) (err error) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%+v to strike", fault), func() bool {
+		armed := s.Arm(fault)
+		err = transfer()
+		s.Disarm()
+		select {
+		case <-armed.Struck():
+			return true
+		default:
+			if err == nil {
+				t.Fatal("the transfer succeeds, and the fault has not struck")
+			}
+			return false
+		}
+	})
+	return err
 }
 
 // uploadAgain tries until the conduit has recovered: the loss of a connection may be noticed by the first who uses it.
@@ -285,9 +302,11 @@ func TestDownloadBroken(t *testing.T) {
 		all = append(all, task{b.String(), func(t *testing.T) {
 			f, s := overFaulty(t, sftpfault.Options{}, b.hurry)
 			f.put(t, "/x", data)
-			armed := s.Arm(b.Fault)
-			got, err := f.download(t.Context(), "/x", 0)
-			<-armed.Struck()
+			var got []byte
+			err := struck(t, s, b.Fault, func() (err error) {
+				got, err = f.download(t.Context(), "/x", 0)
+				return err
+			})
 			if err == nil && !bytes.Equal(got, data) {
 				t.Errorf("success with %d bytes of %d", len(got), len(data))
 			}
@@ -297,7 +316,6 @@ func TestDownloadBroken(t *testing.T) {
 			if errors.Is(err, io.EOF) {
 				t.Errorf("the error passes for the end of a file: %v", err)
 			}
-			s.Disarm()
 			eventually(t, "a download to succeed again", func() bool {
 				got, err := f.download(t.Context(), "/x", 0)
 				return err == nil && bytes.Equal(got, data)
