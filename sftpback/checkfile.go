@@ -79,7 +79,7 @@ func (l *link) askDigest(remote string, size int64) ([]byte, error) {
 
 // session opens a channel and starts SFTP on it.
 func (l *link) session() (ssh.Channel, error) {
-	sc, requests, err := l.client.OpenChannel("session", nil)
+	sc, requests, err := l.openChannel()
 	if err != nil {
 		return nil, fmt.Errorf("open channel: %w", err)
 	}
@@ -98,6 +98,29 @@ func (l *link) session() (ssh.Channel, error) {
 		return nil, fmt.Errorf("request subsystem: %w", err)
 	}
 	return sc, nil
+}
+
+// openChannel opens a channel, or fails with the link. x/crypto/ssh has a gap: a channel that is asked for just when the connection
+// ends, after all others have been told and before a write fails, is never told and its OpenChannel never returns. The goroutine
+// that waits for it then holds nothing but itself.
+func (l *link) openChannel() (ssh.Channel, <-chan *ssh.Request, error) {
+	type opened struct {
+		channel  ssh.Channel
+		requests <-chan *ssh.Request
+		err      error
+	}
+	result := make(chan opened, 1)
+	go func() {
+		var o opened
+		o.channel, o.requests, o.err = l.client.OpenChannel("session", nil)
+		result <- o
+	}()
+	select {
+	case o := <-result:
+		return o.channel, o.requests, o.err
+	case <-l.done:
+		return nil, nil, lost(l.failure())
+	}
 }
 
 func checkFileRequest(remote string, size int64) []byte {
