@@ -56,6 +56,13 @@ func stageExample(t testing.TB, example string) string {
 		}
 		dir = target
 	}
+	stageKeys(t, dir)
+	return target
+}
+
+// stageKeys puts the files that the examples refer to into a directory.
+func stageKeys(t testing.TB, dir string) {
+	t.Helper()
 	private, line := newKey(t)
 	for _, name := range []string{"id_ed25519", "id_operations", "id_security"} {
 		writeFile(t, filepath.Join(dir, name), private, 0o600)
@@ -66,7 +73,6 @@ func stageExample(t testing.TB, example string) string {
 	}
 	hosts := "sftp.control.example,firmware.engineering.example,[clips.security.example]:2022 " + line + "\n"
 	writeFile(t, filepath.Join(dir, "known_hosts"), []byte(hosts), 0o644)
-	return target
 }
 
 // selfSigned makes a certificate for a private key.
@@ -101,7 +107,7 @@ func writeFile(t testing.TB, name string, text []byte, mode os.FileMode) {
 	}
 }
 
-// examples names the example configurations: files and directories of configs.
+// examples names the example configurations: files and directories of configs. The profiles are none: they are parts of one.
 func examples(t testing.TB) []string {
 	t.Helper()
 	entries, err := os.ReadDir("../../configs")
@@ -110,7 +116,7 @@ func examples(t testing.TB) []string {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() || filepath.Ext(e.Name()) == ".hcl" && !strings.HasSuffix(e.Name(), "_test.hcl") {
+		if e.IsDir() && e.Name() != "profiles" || filepath.Ext(e.Name()) == ".hcl" && !strings.HasSuffix(e.Name(), "_test.hcl") {
 			names = append(names, e.Name())
 		}
 	}
