@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/sftpback/sshdtest"
 )
 
 func TestTree(t *testing.T) {
@@ -256,7 +257,7 @@ func TestRefusedByServer(t *testing.T) {
 		// Root is never refused, but for what is immutable or read-only.
 		dir := t.TempDir()
 		if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-			t.Skipf("cannot mount: %v", err)
+			sshdtest.Cannot(t, "cannot mount: %v", err)
 		}
 		t.Cleanup(func() {
 			if err := syscall.Unmount(dir, 0); err != nil {
@@ -310,11 +311,11 @@ func TestRootIsNotMade(t *testing.T) {
 
 func TestFullDisk(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("mounting a small file system needs root")
+		sshdtest.Cannot(t, "mounting a small file system needs root")
 	}
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=4m,nr_inodes=8"); err != nil {
-		t.Skipf("cannot mount: %v", err)
+		sshdtest.Cannot(t, "cannot mount: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {

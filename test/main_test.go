@@ -62,9 +62,14 @@ func need(t testing.TB, programs ...string) {
 	if len(missing) == 0 {
 		return
 	}
-	text := fmt.Sprintf("needs %s, which is not installed (test/install-deps.sh does it on Debian)", strings.Join(missing, ", "))
+	cannot(t, "needs %s, which is not installed (test/install-deps.sh does it on Debian)", strings.Join(missing, ", "))
+}
+
+// cannot skips a test that this machine does not allow; where FTPGW_REQUIRE_REAL is set, the test fails.
+func cannot(t testing.TB, format string, args ...any) {
+	t.Helper()
 	if os.Getenv("FTPGW_REQUIRE_REAL") != "" {
-		t.Fatal(text)
+		t.Fatalf(format, args...)
 	}
-	t.Skip(text)
+	t.Skipf(format, args...)
 }

@@ -43,7 +43,7 @@ func newStation(t testing.TB) *station {
 	device := fmt.Sprintf("%d.%d.%d.%d", a, b, c, d+2)
 	if out, err := s.ip("netns", "add", s.space); err != nil {
 		if strings.Contains(out, "not permitted") || strings.Contains(out, "denied") {
-			t.Skipf("this process may not make network namespaces: %s", out)
+			cannot(t, "this process may not make network namespaces: %s", out)
 		}
 		t.Fatalf("ip netns add: %v: %s", err, out)
 	}

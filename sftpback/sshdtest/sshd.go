@@ -51,15 +51,21 @@ type run struct {
 	ended chan struct{} // closed when its output has ended
 }
 
+// Cannot skips a test that this machine does not allow; where FTPGW_REQUIRE_REAL is set, the test fails.
+func Cannot(tb testing.TB, format string, args ...any) {
+	tb.Helper()
+	if os.Getenv(requireReal) != "" {
+		tb.Fatalf(format, args...)
+	}
+	tb.Skipf(format, args...)
+}
+
 // Start starts a server. extra are further lines of sshd_config, which come first and so win. The test is skipped where
 // there is no sshd, unless FTPGW_REQUIRE_REAL is set.
 func Start(tb testing.TB, extra ...string) *Server {
 	tb.Helper()
 	if _, err := os.Stat(program); err != nil {
-		if os.Getenv(requireReal) != "" {
-			tb.Fatalf("OpenSSH server is missing: %v", err)
-		}
-		tb.Skipf("OpenSSH server is missing: %v", err)
+		Cannot(tb, "OpenSSH server is missing: %v", err)
 	}
 	me, err := user.Current()
 	if err != nil {
