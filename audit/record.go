@@ -91,6 +91,8 @@ type TransferFields struct {
 	Acknowledge string `json:"acknowledge,omitempty"`
 	Type        string `json:"type,omitempty"`      // the representation type that the device asked for: "A" or "I"
 	Protected   bool   `json:"protected,omitempty"` // the data connection between device and gateway is under TLS
+	// Elapsed is from the decision to the end of a transfer, in microseconds: with Bytes, its rate.
+	Elapsed int64 `json:"elapsed_us,omitempty"`
 	// Conversion is what was done to the bytes between the wire and the file: "line-endings" (type A), "records" (structure R), or
 	// nothing where it is empty. Bytes and SHA256 are the file's in any case.
 	Conversion string   `json:"conversion,omitempty"`

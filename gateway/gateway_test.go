@@ -132,7 +132,7 @@ func TestUpload(t *testing.T) {
 	}
 	r := w.log.last(t)
 	if r.Event != audit.TransferCommitted || r.SHA256 != "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" ||
-		*r.Bytes != 5 || r.Rule != "all" || r.Reason != "test" || r.Receipt == nil || !r.Receipt.Atomic || r.Session != "s1" || r.Transfer == "" {
+		*r.Bytes != 5 || r.Rule != "all" || r.Reason != "test" || r.Receipt == nil || r.Elapsed <= 0 || !r.Receipt.Atomic || r.Session != "s1" || r.Transfer == "" {
 		t.Errorf("record %+v %+v", r, r.TransferFields)
 	}
 }

@@ -43,6 +43,7 @@ type Incoming struct {
 	decision policy.Decision
 	remote   Remote
 	id       string
+	begun    time.Time
 	base     *Base // of a continued file
 	keep     int64 // bytes of base that are kept
 
@@ -67,7 +68,7 @@ type Incoming struct {
 // opened with the first byte, so that a data connection which never comes leaves nothing behind. The Incoming it returns must be
 // ended by Commit or Abort.
 func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*Incoming, error) {
-	in := &Incoming{g: g, policy: g.policy.Load(), session: s, request: req, id: newTransferID(), hash: sha256.New()}
+	in := &Incoming{g: g, policy: g.policy.Load(), session: s, request: req, id: newTransferID(), begun: time.Now(), hash: sha256.New()}
 	if in.policy.Inspects() {
 		in.stream = inspect.NewStream(req.Path)
 	}
@@ -311,7 +312,7 @@ func (in *Incoming) recordOf(e audit.Event, cause error) audit.Record {
 	r.Transfer, r.Offset, r.Type, r.Protected, r.Conversion = in.id, in.keep, in.request.Type, in.request.Protected, in.request.Conversion
 	if e != audit.TransferBegin {
 		size := in.size
-		r.Bytes = &size
+		r.Bytes, r.Elapsed = &size, time.Since(in.begun).Microseconds()
 	}
 	if e == audit.TransferCommitted {
 		r.SHA256 = hex.EncodeToString(in.hash.Sum(nil))

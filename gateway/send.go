@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/policy"
@@ -35,6 +36,7 @@ type Outgoing struct {
 	decision policy.Decision
 	remote   Remote
 	id       string
+	begun    time.Time
 	download Download
 	hash     hash.Hash
 	sent     int64
@@ -58,7 +60,7 @@ func (g *Gateway) Send(ctx context.Context, s Session, req DownloadRequest) (*Ou
 	if err != nil {
 		return nil, err
 	}
-	out := &Outgoing{g: g, policy: p, session: s, request: req, question: q, decision: d, remote: remote, id: newTransferID(), download: dl, hash: sha256.New()}
+	out := &Outgoing{g: g, policy: p, session: s, request: req, question: q, decision: d, remote: remote, id: newTransferID(), begun: time.Now(), download: dl, hash: sha256.New()}
 	if err := out.decideContent(dl.Info().Size()); err != nil {
 		return nil, out.closeWith(err)
 	}
@@ -174,7 +176,7 @@ func (out *Outgoing) recordOf(e audit.Event, cause error) audit.Record {
 	r.Transfer, r.Offset, r.Type, r.Protected, r.Conversion = out.id, out.request.Offset, out.request.Type, out.request.Protected, out.request.Conversion
 	if e != audit.TransferBegin {
 		sent := out.sent
-		r.Bytes = &sent
+		r.Bytes, r.Elapsed = &sent, time.Since(out.begun).Microseconds()
 	}
 	if e == audit.TransferCommitted {
 		r.SHA256 = hex.EncodeToString(out.hash.Sum(nil))
