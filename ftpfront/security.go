@@ -199,7 +199,7 @@ func (s *session) mustProtect() bool {
 func (s *session) private() bool { return s.tls != nil && s.tls.private }
 
 // notified reports whether the last data connection was ended by the device's close_notify.
-func (s *session) notified() bool { return s.private() && !s.tls.bare.Load() }
+func (s *session) notified() bool { return s.private() && !s.records && !s.tls.bare.Load() }
 
 // mustProtectData reports whether the zone refuses data connections as they would be made now.
 func (s *session) mustProtectData() bool {

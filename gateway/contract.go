@@ -93,6 +93,14 @@ type Terms struct {
 	Aside string
 }
 
+// AsideFor is Aside where what speaks against the file is evidence: nothing else may make a file cross under another name.
+func (t Terms) AsideFor(against error) string {
+	if failedEvidence(against) == "" {
+		return ""
+	}
+	return t.Aside
+}
+
 // Hold asks Last where there is one: nil is that nothing speaks against the file.
 func (t Terms) Hold() error {
 	if t.Last == nil {

@@ -115,11 +115,14 @@ func (v *vigil) last() error {
 		}
 		v.settle = nil
 	}
-	if err := interrupted(v.ctx); err != nil {
-		return err
-	}
 	if err := v.in.g.log.Accepts(v.in.session.Zone); err != nil { // nothing is published that cannot be put on record
 		return &logFailure{err}
+	}
+	if err := v.in.g.windowOpen(v.in.policy, v.in.decision); err != nil {
+		return err
+	}
+	if err := interrupted(v.ctx); err != nil {
+		return err
 	}
 	switch {
 	case v.ending.left():

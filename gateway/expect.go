@@ -21,11 +21,14 @@ const (
 	ExpectName      Evidence = "expect-name"      // they are as large as their name says
 )
 
-// expectation is what the rule expects of this file; the zero one of a companion.
+// expectation is what the rule expects of this file; of a companion, no more than the largest size.
 func (in *Incoming) expectation() policy.Expectation {
 	x := in.decision.Deliver.Expect
-	if x == nil || x.Companion != nil && x.Companion.Is(in.request.Path) {
+	switch {
+	case x == nil:
 		return policy.Expectation{}
+	case x.Companion != nil && x.Companion.Is(in.request.Path):
+		return policy.Expectation{MaxSize: x.MaxSize} // a name must not lift the bound
 	}
 	return *x
 }
@@ -158,6 +161,14 @@ func (in *Incoming) keepAside(cause error) bool {
 	if name == "" || failedEvidence(cause) == "" {
 		return false
 	}
+	q := in.question
+	q.Size = in.size
+	d := in.policy.Decide(q) // nothing crosses undecided, an incomplete file neither
+	if d.Verdict != policy.Allowed || d.Content != nil || d.Deliver.Incomplete != policy.KeepIncomplete || !sameWay(d.Deliver, in.decision.Deliver) ||
+		in.g.windowOpen(in.policy, d) != nil || in.g.log.Accepts(in.session.Zone) != nil {
+		return false
+	}
+	in.decision = d
 	// What the transfer was interrupted for must not interrupt this, too; the far side bounds each of its steps.
 	receipt, err := in.upload.Commit(context.Background(), Terms{Aside: name, Last: func() error { return cause }})
 	if receipt.Path == "" {

@@ -31,6 +31,7 @@ func TestContentIsRefused(t *testing.T) {
 		{"/fault.dat", records(40), "there is no .cfg", true},
 		{"/firmware.cfg", elf, "its content is elf", false},
 		{"/fault.cfg", smallCFG, "", false},
+		{"/wrapped.cfg", smallCFG + "PK\x03\x04\x00", "has no place in a text", false},
 		{"/fault.dat", records(39), "40 bytes, and there are 39", false},
 		{"/fault.dat", records(40), "", false},
 		{"/note.txt", "hello", "its content is text", false},

@@ -272,6 +272,9 @@ func (in *Incoming) decideContent() error {
 	}
 	in.question.Size = in.size
 	d, err := in.g.decideQuestion(in.policy, in.session, in.question)
+	if err == nil {
+		err = in.g.windowOpen(in.policy, d)
+	}
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Comtrade is what a COMTRADE configuration says of its data (IEEE C37.111-1991, -1999, -2013; IEC 60255-24).
@@ -61,8 +62,17 @@ func (l *cfgLines) next(what string, counts ...int) ([]string, error) {
 	return nil, fmt.Errorf("line %d, %s, has %d fields", l.at, what, len(fields))
 }
 
+// isForeign reports control characters that no text file has: a configuration must not be the wrapping of something else. 26 is the
+// end of a file of DOS.
+func isForeign(r rune) bool {
+	return unicode.IsControl(r) && r != '\t' && r != '\r' && r != '\n' && r != 26
+}
+
 // ParseCFG reads a configuration file. The error says why it is none.
 func ParseCFG(text string) (c Comtrade, err error) {
+	if i := strings.IndexFunc(text, isForeign); i >= 0 {
+		return c, fmt.Errorf("byte %#02x at offset %d has no place in a text", text[i], i)
+	}
 	l := &cfgLines{lines: strings.Split(text, "\n")}
 	if _, err = l.next("the station", 2, 3); err != nil {
 		return c, err

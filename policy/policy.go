@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/zclconf/go-cty/cty"
 )
 
 // NoRule is the Reason of a Decision that no rule made.
@@ -212,6 +214,11 @@ func (r *compiled) place(in *inquiry, d Decision) Decision {
 	}
 	if in.scope == nil {
 		in.scope = newScope(in)
+	}
+	// The template's values are in Unicode's form NFC. Names in another form are equal to others there, and two devices' files would
+	// be one.
+	if cty.NormalizeString(in.Path) != in.Path {
+		return Decision{Verdict: Denied, Rule: r.Name, Reason: "the name is not in Unicode's form NFC, which the rule's path needs"}
 	}
 	var err error
 	if d.Deliver.Path, err = r.PathTemplate.path(in.scope, r.location()); err != nil {

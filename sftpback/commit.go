@@ -27,8 +27,8 @@ func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, 
 	if err == nil {
 		receipt.Atomic, err = u.publish(ctx, func() error { against = t.Hold(); return against })
 	}
-	if against != nil && t.Aside != "" {
-		u.final, u.target.Base = path.Join(path.Dir(u.final), t.Aside), nil
+	if aside := t.AsideFor(against); aside != "" {
+		u.final, u.target.Base = path.Join(path.Dir(u.final), aside), nil
 		receipt.Path = u.final
 		receipt.Atomic, err = u.publish(context.WithoutCancel(ctx), func() error { return nil })
 	}

@@ -48,7 +48,7 @@ func TestLastWord(t *testing.T) {
 func TestAside(t *testing.T) {
 	overBoth(t, func(t *testing.T, f *far) {
 		f.put(t, "/x", []byte("old"))
-		gone := errors.New("the device has gone")
+		gone := &gateway.EvidenceError{Failed: gateway.ControlAlive, Reason: "the device has gone"}
 		for when := range 2 {
 			name := fmt.Sprintf("x.partial-%d", when)
 			info, err := os.Stat(f.local("/x"))

@@ -150,10 +150,11 @@ func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, 
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if against != nil {
-		if t.Aside == "" {
+		aside := t.AsideFor(against)
+		if aside == "" {
 			return gateway.Receipt{}, against
 		}
-		name, u.target.Base = path.Join(path.Dir(name), t.Aside), nil
+		name, u.target.Base = path.Join(path.Dir(name), aside), nil
 	}
 	if b, n := u.target.Base, r.files[name]; b != nil && (b.Exists != (n != nil) || n != nil && int64(len(n.data)) != b.Size) {
 		return gateway.Receipt{}, gateway.ErrChanged
