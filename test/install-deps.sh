@@ -21,14 +21,22 @@ wanted=(
   "busybox busybox"
   "python3 python3"
   "ip iproute2"         # a network namespace that loses its power
-  "rsyslogd rsyslog rsyslog-gnutls"
+  "rsyslogd rsyslog"
+  "lmnsd_gtls.so rsyslog-gnutls" # TLS of rsyslog, a module
 )
+
+present() { # program or module $1
+  case "$1" in
+    *.so) compgen -G "/usr/lib/*/rsyslog/$1" >/dev/null ;;
+    *) command -v "$1" >/dev/null 2>&1 ;;
+  esac
+}
 
 missing() { # prints field $1 of what is missing: 1 the programs, 2 the packages
   local entry program package
   for entry in "${wanted[@]}"; do
     read -r program package <<<"$entry"
-    command -v "$program" >/dev/null 2>&1 && continue
+    present "$program" && continue
     if [ "$1" = 1 ]; then echo "$program"; else echo "$package"; fi
   done
 }
