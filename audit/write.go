@@ -4,6 +4,7 @@ package audit
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -110,6 +111,10 @@ func (l *Log) writeBatch(batch []entry) error {
 func (l *Log) sync() error {
 	if err := l.file.Sync(); err != nil {
 		return fmt.Errorf("fsync the audit log: %w", err)
+	}
+	// A file that somebody has removed takes all that is written, and nobody will ever read it.
+	if f, ok := l.file.(*os.File); ok && !durable.HasName(f) {
+		return fmt.Errorf("the audit log %s was removed", f.Name())
 	}
 	l.durable.Store(l.at.chain.seq())
 	return nil
