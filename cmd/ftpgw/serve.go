@@ -135,6 +135,11 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 		return errors.Join(err, log.Close())
 	}
 	defer func() { err = errors.Join(err, sinks.close()) }()
+	state, err := openStateDir(cfg.Gateway.StateDir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, state.Close()) }()
 	a := &appliance{cfg: cfg, logger: logger, log: log, bound: newZoneRecorder(log, cfg.Zones, logger)}
 	a.recorder = a.bound
 	if h.seen != nil {

@@ -3,6 +3,8 @@
 package config
 
 import (
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -26,6 +28,7 @@ type Config struct {
 // Gateway is what concerns the program as a whole.
 type Gateway struct {
 	ShutdownGrace time.Duration // how long running transfers may go on after SIGTERM
+	StateDir      string        // absolute; the appliance's own state, which is not evidence
 }
 
 func gatewaySpec() blockSpec {
@@ -35,13 +38,29 @@ func gatewaySpec() blockSpec {
 		attributes: []attribute{
 			{name: "shutdown_grace", kind: kindDuration, fallback: "30s", example: `"2m"`,
 				meaning: "How long running transfers may go on after SIGTERM before they are broken off."},
+			{name: "state_dir", kind: kindPath, absent: "the directory state beside the directory of the audit log", example: `"/var/lib/ftpgw/state"`,
+				meaning: "The directory of what the gateway keeps for itself from one run to the next, and of its control socket. It is created where it is missing, for its owner alone, and is used by one gateway at a time."},
 		},
 	}
 }
 
 func (d *decoder) gateway(block *hcl.Block) Gateway {
 	b := d.open(gatewaySpec(), block.Body, "", block.DefRange)
-	return Gateway{ShutdownGrace: b.duration("shutdown_grace")}
+	g := Gateway{ShutdownGrace: b.duration("shutdown_grace"), StateDir: b.path("state_dir")}
+	if g.StateDir == "" {
+		return g
+	}
+	if info, err := os.Stat(g.StateDir); err == nil && !info.IsDir() {
+		b.fail(b.valueRange("state_dir"), "Unusable state_dir", "There is a file in the place of this directory.")
+	}
+	return g
+}
+
+// placeState finds the state directory where none was named: beside the audit log, and so on a disk that can be written.
+func (c *Config) placeState() {
+	if c.Gateway.StateDir == "" && c.Audit.Dir != "" {
+		c.Gateway.StateDir = filepath.Join(filepath.Dir(c.Audit.Dir), "state")
+	}
 }
 
 // defaultGateway is what a configuration without a gateway block means.
@@ -72,6 +91,7 @@ func (d *decoder) config(files []*hcl.File) *Config {
 	for _, block := range blocks["audit"] {
 		c.Audit = d.audit(block)
 	}
+	c.placeState()
 	for _, block := range blocks["profile"] {
 		d.profile(block)
 	}

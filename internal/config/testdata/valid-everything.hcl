@@ -2,6 +2,7 @@
 
 gateway {
   shutdown_grace = "2m"
+  state_dir      = "/var/lib/ftpgw/appliance"
 }
 
 zone "bay-7" {
