@@ -33,7 +33,7 @@ func (s *session) pass(ctx context.Context, x *exchange) reply {
 	}
 	user := s.user
 	s.user = ""
-	d, err := s.front.login.Load().check(ctx, user, x.args, s.who.Peer.Addr())
+	d, err := s.front.login.Load().check(ctx, user, x.secret, s.who.Peer.Addr())
 	if err == nil { // behind the password, so that the reply tells nobody that it was right
 		err = d.certified(s.certificate())
 	}
@@ -74,6 +74,7 @@ func (s *session) loginFailed(ctx context.Context, user string, cause error) rep
 		return reply{code: 421, text: "Service not available.", cause: cause, hangup: true}
 	}
 	s.failures++
+	user = s.front.login.Load().recordable(user)
 	cause = fmt.Errorf("user %q: %w", user, cause)
 	r := s.record(audit.LoginFailed)
 	r.User, r.Cause, r.Detail = user, cause.Error(), s.tls.facts()

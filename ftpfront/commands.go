@@ -10,7 +10,7 @@ type command struct {
 	open   bool // may be used before login
 	clear  bool // may be used in clear where the zone requires TLS
 	arg    need
-	secret bool // the argument is never put on record
+	secret bool // the argument can be a secret: on record stands of it what is known to be none
 	data   bool // needs a data connection, prepared by PASV or PORT or their like
 }
 
@@ -68,10 +68,10 @@ func commandTable() map[string]command {
 		"PWD":  {run: (*session).pwd},
 		"LIST": {run: (*session).list, arg: optional, data: true},
 		"NLST": {run: (*session).nlst, arg: optional, data: true},
-		"SITE": {run: (*session).site, arg: required},
+		"SITE": {run: (*session).site, arg: required, secret: true},
 		"SYST": {run: (*session).syst, open: true, clear: true},
 		"STAT": {run: (*session).stat, open: true, arg: optional},
-		"HELP": {run: (*session).help, open: true, clear: true, arg: optional},
+		"HELP": {run: (*session).help, open: true, clear: true, arg: optional, secret: true},
 		"NOOP": {run: (*session).noop, open: true, clear: true},
 		// Extensions (RFC 2389, RFC 3659, draft-somers-ftp-mfxx-04)
 		"FEAT": {run: (*session).feat, open: true, clear: true},

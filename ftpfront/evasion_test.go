@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/internal/credential"
 )
 
 // An ABOR is heard however many commands stand before it, and those are answered behind it.
@@ -204,7 +205,7 @@ func TestStrangersDoNotWaitForPasswordChecks(t *testing.T) {
 	for range cap(l.slots) {
 		l.slots <- struct{}{} // all are busy
 	}
-	if _, err := l.check(context.Background(), "d", "x", netip.MustParseAddr("198.51.100.1")); !errors.Is(err, errLogin) {
+	if _, err := l.check(context.Background(), "d", credential.NewSecret("x"), netip.MustParseAddr("198.51.100.1")); !errors.Is(err, errLogin) {
 		t.Errorf("got %v", err)
 	}
 }

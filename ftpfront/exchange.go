@@ -8,24 +8,34 @@ import (
 	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/internal/credential"
 )
 
 // exchange is one command and its replies.
 type exchange struct {
 	session     *session
-	verb        string // upper case
-	args        string // as sent
+	verb        string            // upper case; empty where the line is no known command
+	args        string            // as sent; empty where it is secret
+	secret      credential.Secret // the argument of a command that carries one; the whole line where it is no known command
 	begin       time.Time
 	preliminary []string
 }
 
-// masked stands for an argument that is a secret.
-const masked = "****"
-
-// parse splits a command line (RFC 959, 5.3.1: the verb in any case, one space, the argument up to the end).
-func (s *session) parse(line string) *exchange {
-	verb, args, _ := strings.Cut(line, " ")
-	return &exchange{session: s, verb: strings.ToUpper(verb), args: args, begin: time.Now()}
+// parse splits a command line (RFC 959, 5.3.1: the verb in any case, one space, the argument up to the end). What comes out in clear
+// is what the table of commands knows to be no secret. A device that is out of step sends its password where a verb belongs, so that
+// a line with an unknown verb stays a secret as a whole.
+func (s *session) parse(line credential.Secret) *exchange {
+	verb, args, _ := strings.Cut(line.Reveal(), " ")
+	x := &exchange{session: s, verb: strings.ToUpper(verb), begin: time.Now()}
+	switch cmd, known := s.front.commands[x.verb]; {
+	case !known:
+		x.verb, x.secret = "", line
+	case cmd.secret:
+		x.secret = credential.NewSecret(args)
+	default:
+		x.args = args
+	}
+	return x
 }
 
 // announce sends a preliminary reply (1yz).
@@ -79,38 +89,43 @@ func shortened(text string) string {
 	return fmt.Sprintf("%s... (%d bytes)", strings.ToValidUTF8(text[:limit], ""), len(text))
 }
 
-// recordableVerb is the verb for the record. A device out of step sends its password where a verb belongs, so that what is no known
-// command is masked as a whole.
+// recordableVerb is the verb for the record.
 func (x *exchange) recordableVerb() string {
-	if _, known := x.session.front.commands[x.verb]; !known && x.verb != "" {
-		return masked
+	if x.verb == "" && x.secret.Len() > 0 {
+		return x.secret.String()
 	}
 	return x.verb
 }
 
-// recordableArgs masks what must be on no record: passwords and accounts, and whatever comes behind a verb that is not known.
+// recordableArgs is the argument for the record.
 func (x *exchange) recordableArgs() string {
-	switch cmd, known := x.session.front.commands[x.verb]; {
-	case x.args == "":
-		return ""
-	case !known, cmd.secret:
-		return masked
-	case x.verb == "SITE":
-		return recordableSite(x.args)
-	default:
-		return x.args
+	switch {
+	case x.verb != "" && x.secret.Len() > 0:
+		return x.recordableSecret()
+	case x.verb == "USER":
+		return x.session.front.login.Load().recordable(x.args)
 	}
+	return x.args
 }
 
-// recordableSite masks what follows a sub-command that is not known here: on other servers some of them carry passwords.
-func recordableSite(args string) string {
+// recordableSecret is what may be told of an argument that can be a secret: the words that are known to be none. On other servers
+// some sub-commands of SITE carry passwords.
+func (x *exchange) recordableSecret() string {
+	args := x.secret.Reveal()
 	sub, rest, _ := strings.Cut(args, " ")
-	switch strings.ToUpper(sub) {
-	case "CHMOD", "HELP":
-		return args
+	word := strings.ToUpper(sub)
+	known := false
+	switch x.verb {
+	case "SITE":
+		known = word == "CHMOD" || word == "HELP"
+	case "HELP":
+		_, known = x.session.front.commands[word]
+		known = known && rest == ""
+	case "AUTH":
+		_, known = mechanism(args)
 	}
-	if rest == "" {
-		return sub
+	if !known {
+		return x.secret.String()
 	}
-	return sub + " " + masked
+	return args
 }

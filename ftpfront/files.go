@@ -122,7 +122,7 @@ func (s *session) mfmt(ctx context.Context, x *exchange) reply {
 
 // site has the two sub-commands that devices use.
 func (s *session) site(ctx context.Context, x *exchange) reply {
-	sub, args, _ := strings.Cut(x.args, " ")
+	sub, args, _ := strings.Cut(x.secret.Reveal(), " ")
 	switch strings.ToUpper(sub) {
 	case "HELP":
 		return siteHelp()

@@ -26,7 +26,7 @@ func readLines(r io.Reader) (lines []string) {
 		case err != nil:
 			return lines
 		default:
-			lines = append(lines, line)
+			lines = append(lines, line.Reveal())
 		}
 	}
 }

@@ -33,7 +33,7 @@ func syntaxTable() map[string]string {
 // help lists the commands, or tells how one is written (RFC 959, 4.1.3). No line is longer than a terminal's: old devices have
 // buffers for just that.
 func (s *session) help(_ context.Context, x *exchange) reply {
-	verb := strings.ToUpper(strings.TrimSpace(x.args))
+	verb := strings.ToUpper(strings.TrimSpace(x.secret.Reveal()))
 	if verb == "SITE" {
 		return siteHelp()
 	}

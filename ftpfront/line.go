@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"unicode"
+
+	"github.com/ftpgw/ftpgw/internal/credential"
 )
 
 // maxLine is the length of a command line in bytes, its end not counted: a verb and the longest path (PATH_MAX).
@@ -36,14 +38,15 @@ type lineReader struct {
 
 func newLineReader(r io.Reader) *lineReader { return &lineReader{r: bufio.NewReaderSize(r, 512)} }
 
-// read returns the next line without its end. After errLineTooLong and errControlCharacter it may be called again.
-func (l *lineReader) read() (string, error) {
+// read returns the next line without its end. Until it is understood it is a secret: any line may hold a password, also one that is
+// no command at all. After errLineTooLong and errControlCharacter read may be called again; nothing of such a line is kept.
+func (l *lineReader) read() (credential.Secret, error) {
 	l.line = l.line[:0]
 	long := false
 	for {
 		b, err := l.next()
 		if err != nil {
-			return "", fmt.Errorf("read a command line: %w", err)
+			return credential.Secret{}, fmt.Errorf("read a command line: %w", err)
 		}
 		if b == '\n' {
 			break
@@ -55,17 +58,17 @@ func (l *lineReader) read() (string, error) {
 		l.line = append(l.line, b)
 	}
 	if long {
-		return "", errLineTooLong
+		return credential.Secret{}, errLineTooLong
 	}
 	if n := len(l.line); n > 0 && l.line[n-1] == '\r' {
 		l.line = l.line[:n-1]
 	}
 	for _, b := range l.line {
 		if b < 0x80 && unicode.IsControl(rune(b)) {
-			return "", errControlCharacter
+			return credential.Secret{}, errControlCharacter
 		}
 	}
-	return string(l.line), nil
+	return credential.NewSecret(string(l.line)), nil
 }
 
 // next returns the next byte that is not part of a telnet sequence. Interrupt Process and Synch, which RFC 959 has in front of

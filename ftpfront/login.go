@@ -47,8 +47,18 @@ func newLogin(devices []Device) *login {
 	return l
 }
 
+// recordable is a user's name for the record, right or wrong: who tries what is evidence. What follows a blank, where no device has
+// such a name, is a password that stands in the wrong place.
+func (l *login) recordable(user string) string {
+	name, _, two := strings.Cut(user, " ")
+	if _, known := l.devices[user]; known || !two {
+		return user
+	}
+	return name + " " + credential.Masked
+}
+
 // check finds the device of this user at this address whose password this is. Its error Is errLogin, or says that ctx ended.
-func (l *login) check(ctx context.Context, user, password string, peer netip.Addr) (Device, error) {
+func (l *login) check(ctx context.Context, user string, password credential.Secret, peer netip.Addr) (Device, error) {
 	if !l.expects(peer) { // nobody can log in from there, so that a stranger does not get our processors to work
 		return Device{}, fmt.Errorf("%w: no device may log in from %s", errLogin, peer)
 	}
@@ -63,7 +73,7 @@ func (l *login) check(ctx context.Context, user, password string, peer netip.Add
 	if err != nil {
 		hash = l.decoy
 	}
-	right := credential.Verify(hash, []byte(password))
+	right := credential.Verify(hash, []byte(password.Reveal()))
 	switch {
 	case err != nil:
 		return Device{}, err

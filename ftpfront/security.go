@@ -31,21 +31,16 @@ type protection struct {
 // auth begins TLS (RFC 4217, 4). The old names SSL and TLS-P mean that data connections are protected from the start, TLS and TLS-C
 // that they are not until PROT P. Whoever was logged in has to log in again (RFC 2228, 3).
 func (s *session) auth(ctx context.Context, x *exchange) reply {
-	mechanism := strings.ToUpper(strings.TrimSpace(x.args))
+	name := strings.ToUpper(strings.TrimSpace(x.secret.Reveal()))
+	private, known := mechanism(name)
 	switch {
 	case s.zone.TLS == nil:
 		return absent(s, ctx, x)
-	case mechanism == "":
+	case name == "":
 		return answer(501, "Argument missing.")
 	case s.tls != nil:
 		return answer(503, "The connection is protected already.")
-	}
-	private := false
-	switch mechanism {
-	case "TLS", "TLS-C":
-	case "SSL", "TLS-P":
-		private = true
-	default:
+	case !known:
 		return answer(504, "Security mechanism not supported.")
 	}
 	discarded, err := s.discardInput()
@@ -54,15 +49,26 @@ func (s *session) auth(ctx context.Context, x *exchange) reply {
 	}
 	s.logout()
 	r := answer(234, "Proceed with the TLS handshake.")
-	r.then = func() error { return s.protect(ctx, "AUTH "+mechanism, private, discarded) }
+	r.then = func() error { return s.protect(ctx, "AUTH "+name, private, discarded) }
 	return r
+}
+
+// mechanism knows the arguments of AUTH that begin TLS, and whether data connections are protected with it from the start.
+func mechanism(name string) (private, known bool) {
+	switch strings.ToUpper(strings.TrimSpace(name)) {
+	case "TLS", "TLS-C":
+		return false, true
+	case "SSL", "TLS-P":
+		return true, true
+	}
+	return false, false
 }
 
 // discardInput throws away what has arrived behind the current line, and returns how many bytes that was. What was sent in clear
 // must not be executed as if it had come over TLS: somebody in between may have put it there (the attack of CVE-2011-0411).
 func (s *session) discardInput() (n int, err error) {
 	for _, a := range s.queue {
-		n += a.times * (len(a.line) + len("\r\n"))
+		n += a.times * (a.line.Len() + len("\r\n"))
 	}
 	s.queue = nil
 	if s.pending != nil { // a read that began during a transfer would swallow the device's handshake

@@ -16,6 +16,7 @@ import (
 
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/internal/credential"
 )
 
 // session is one control connection. All its state belongs to the goroutine of serve, except where said otherwise.
@@ -56,7 +57,7 @@ type session struct {
 }
 
 type lineResult struct {
-	line string
+	line credential.Secret
 	err  error
 }
 
@@ -68,7 +69,7 @@ const writeTimeout = 30 * time.Second
 
 // ahead is a line that arrived during a transfer, as often as it came in a row: devices send NOOPs for hours to keep a connection.
 type ahead struct {
-	line  string
+	line  credential.Secret
 	times int
 }
 
@@ -136,7 +137,7 @@ func (s *session) execute(ctx context.Context, x *exchange) error {
 		return x.finish(answer(530, "Please begin TLS with AUTH first."))
 	case !cmd.open && s.who.Device == "":
 		return x.finish(answer(530, "Please log in with USER and PASS."))
-	case cmd.arg == required && x.args == "":
+	case cmd.arg == required && x.args == "" && x.secret.Len() == 0:
 		return x.finish(answer(501, "Argument missing."))
 	case cmd.data && s.mustProtectData():
 		s.closeEndpoint()
@@ -171,7 +172,7 @@ func (s *session) finishAborts() error {
 }
 
 // next returns the next command line, waiting for it no longer than the zone allows.
-func (s *session) next() (string, error) {
+func (s *session) next() (credential.Secret, error) {
 	if len(s.queue) > 0 {
 		next := &s.queue[0]
 		if next.times--; next.times == 0 {
@@ -180,7 +181,7 @@ func (s *session) next() (string, error) {
 		return next.line, nil
 	}
 	if err := s.beginIdle(); err != nil {
-		return "", err
+		return credential.Secret{}, err
 	}
 	var res lineResult
 	if s.pending != nil {

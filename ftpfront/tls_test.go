@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/internal/credential"
 )
 
 // authority issues the certificates of a test.
@@ -340,7 +341,7 @@ func TestInjectionBehindAuth(t *testing.T) {
 		t.Errorf("the record is %+v", records)
 	}
 	for _, r := range f.log.of(audit.Command)[1:] {
-		if r.Verb == "DEL" || r.Verb == masked {
+		if r.Verb == "DEL" || r.Verb == credential.Masked {
 			t.Errorf("the injected command was executed: %+v", r)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	ftpserver "github.com/fclairamb/ftpserverlib"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/internal/credential"
 	"github.com/ftpgw/ftpgw/policy"
 )
 
@@ -177,13 +178,13 @@ func (t *running) hear(res lineResult) {
 
 // putAside keeps a command for later. QUIT behind the end of the data says that what follows on the control connection is meant; one
 // that was sent ahead says nothing about what has yet to come.
-func (t *running) putAside(verb, line string) {
+func (t *running) putAside(verb string, line credential.Secret) {
 	s := t.session
 	if verb == "QUIT" && t.dataEnded() {
 		t.deaf = true
 		close(t.left)
 	}
-	if n := len(s.queue); n > 0 && s.queue[n-1].line == line {
+	if n := len(s.queue); n > 0 && s.queue[n-1].line.Equal(line) {
 		s.queue[n-1].times++
 		return
 	}

@@ -43,6 +43,7 @@ type setup struct {
 	from    string // further addresses of devices, each with a comma and a space before it
 	host    string // the address to listen at; empty for 127.0.0.1
 	audit   string // further content of the audit block
+	verbose bool   // the operator log shows everything
 	server  *sshdtest.Server
 }
 
@@ -64,6 +65,7 @@ type gw struct {
 	auditDir string
 	server   *sshdtest.Server
 	devices  []device
+	verbose  bool
 	secrets  []string // must be nowhere, in addition to the devices' passwords
 
 	cmd    *exec.Cmd
@@ -82,7 +84,7 @@ func startGateway(t testing.TB, s setup) *gw {
 	if s.devices == nil {
 		s.devices = []device{newDevice("relay")}
 	}
-	g := &gw{t: t, dir: t.TempDir(), server: s.server, devices: s.devices, exited: make(chan struct{})}
+	g := &gw{t: t, dir: t.TempDir(), server: s.server, devices: s.devices, verbose: s.verbose, exited: make(chan struct{})}
 	g.auditDir = filepath.Join(g.dir, "audit")
 	ports := portBlock(t)
 	if s.host == "" {
@@ -127,6 +129,9 @@ func (g *gw) config(s setup) string {
 func (g *gw) start(config string) {
 	g.t.Helper()
 	g.cmd = exec.Command(binary(g.t), "serve", "--config", config, "--log-format", "json")
+	if g.verbose {
+		g.cmd.Args = append(g.cmd.Args, "--log-level", "debug")
+	}
 	g.cmd.Dir = g.dir
 	out, in, err := os.Pipe()
 	if err != nil {
@@ -202,6 +207,12 @@ func (g *gw) check() {
 			g.t.Error(err)
 		}
 		g.noSecrets("the audit file "+e.Name(), string(content), secrets)
+	}
+	if err := audit.Lines(g.auditDir, func(line []byte) error { // compressed ones as well
+		g.noSecrets("the audit log", string(line), secrets)
+		return nil
+	}); err != nil {
+		g.t.Error(err)
 	}
 	g.noSecrets("the operator log", log, secrets)
 	if _, err := audit.Verify(context.Background(), g.auditDir, audit.VerifyOptions{}); err != nil {
