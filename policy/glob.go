@@ -18,6 +18,7 @@ type Glob struct {
 	// The three forms that nearly all rules use are matched without looking at segments: a policy is asked a thousand rules long.
 	shape shape
 	fixed string // literal: the whole name; subtree: what stands before /**; prefix: what stands before *; general: how every name begins
+	inner string // general: what every name contains
 }
 
 // shape is the form of a pattern.
@@ -63,8 +64,24 @@ func CompileGlob(pattern string) (Glob, error) {
 		}
 	}
 	g := Glob{pattern: pattern, segments: segments}
-	g.shape, g.fixed = shapeOf(pattern)
+	if g.shape, g.fixed = shapeOf(pattern); g.shape == general {
+		g.inner = contained(pattern)
+	}
 	return g, nil
+}
+
+// contained is the longest text that stands in every name that a valid pattern matches: of "/**/bay-7/*.cfg" it is "bay-7".
+func contained(pattern string) string {
+	if strings.ContainsAny(pattern, `[\`) {
+		return ""
+	}
+	longest := ""
+	for _, part := range strings.FieldsFunc(pattern, func(r rune) bool { return strings.ContainsRune("*?/", r) }) {
+		if len(part) > len(longest) {
+			longest = part
+		}
+	}
+	return longest
 }
 
 // IgnoringCase is the Glob that matches names whatever the case of their letters.
@@ -92,7 +109,7 @@ func (g *Glob) match(name string) bool {
 	case prefix:
 		return strings.HasPrefix(name, g.fixed) && !strings.Contains(name[len(g.fixed):], "/")
 	}
-	if !strings.HasPrefix(name, g.fixed) {
+	if !strings.HasPrefix(name, g.fixed) || !strings.Contains(name, g.inner) {
 		return false
 	}
 	if g.fold {

@@ -65,7 +65,11 @@ func FuzzGlob(f *testing.F) {
 		if err != nil {
 			return
 		}
-		g.Match(name)
+		ok := g.Match(name)
+		// The Glob that ignores case looks at every segment, without any of the short ways.
+		if slow := g.IgnoringCase(); strings.ToLower(pattern) == pattern && strings.ToLower(name) == name && slow.Match(name) != ok {
+			t.Errorf("%q and %q: %v, and segment by segment otherwise", pattern, name, ok)
+		}
 		if every, _ := policy.CompileGlob("**"); !every.Match(name) && name != "" {
 			t.Errorf("** does not match %q", name)
 		}

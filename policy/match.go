@@ -38,15 +38,22 @@ const (
 // inquiry is a Question on its way through the rules, with what is worked out once for all of them.
 type inquiry struct {
 	Question
-	op     opSet
-	name   string  // the last part of the path
-	device *Device // nil where the policy does not know it
-	scope  *scope  // the variables of conditions; nil until the first condition asks
-	picked bool    // only rules about the device are asked
+	op      opSet
+	name    string   // the last part of the path
+	subject *subject // nil where the policy does not know the device
+	scope   *scope   // the variables of conditions; nil until the first condition asks
+}
+
+// device is what the policy knows of the device; nil where it knows nothing.
+func (in *inquiry) device() *Device {
+	if in.subject == nil {
+		return nil
+	}
+	return in.subject.Device
 }
 
 func (p *Policy) inquire(q Question) inquiry {
-	return inquiry{Question: q, op: bit(q.Op), name: path.Base(q.Path), device: p.devices[q.Device]}
+	return inquiry{Question: q, op: bit(q.Op), name: path.Base(q.Path), subject: p.index.subjects[q.Device]}
 }
 
 // match tries the conditions from the cheapest to the dearest and names the first that fails; where none fails, the first that is
@@ -83,7 +90,7 @@ func (r *compiled) match(in *inquiry) (outcome, condition) {
 // matchSubject tries the conditions about who asks; it returns the one that failed, or "".
 func (r *compiled) matchSubject(in *inquiry) condition {
 	switch {
-	case !in.picked && !r.about(in.Device, in.device):
+	case in.subject != nil && !in.subject.about.has(r), in.subject == nil && !r.about(in.Device, nil):
 		return conditionDevice
 	case !matchAny(r.Zones, in.Zone):
 		return conditionZone

@@ -24,7 +24,7 @@ type Finding struct {
 func (p *Policy) Findings() []Finding {
 	var found []Finding
 	for i, r := range p.every {
-		if len(p.devices) > 0 && len(p.subjects(r)) == 0 {
+		if len(p.index.subjects) > 0 && len(p.subjects(r)) == 0 {
 			found = append(found, Finding{Rule: r.Name, Unreachable: true})
 			continue
 		}
@@ -44,8 +44,8 @@ func (p *Policy) Findings() []Finding {
 // subjects are the names of the known devices that a rule is about.
 func (p *Policy) subjects(r *compiled) map[string]bool {
 	names := map[string]bool{}
-	for name, list := range p.about {
-		if slices.Contains(list, r) {
+	for name, s := range p.index.subjects {
+		if s.about.has(r) {
 			names[name] = true
 		}
 	}
@@ -85,7 +85,7 @@ func (p *Policy) coversSubjects(e, r *compiled) bool {
 	if len(e.Devices) == 0 && len(e.Groups) == 0 {
 		return true
 	}
-	if len(p.devices) == 0 {
+	if len(p.index.subjects) == 0 {
 		return len(r.Groups) == 0 && len(e.Groups) == 0 && len(r.Devices) > 0 && coversGlobs(e.Devices, r.Devices)
 	}
 	wider := p.subjects(e)
@@ -152,7 +152,7 @@ func (p *Policy) overlap(r, e *compiled) bool {
 		(r.MaxSize > 0 && e.MinSize > r.MaxSize || e.MaxSize > 0 && r.MinSize > e.MaxSize) {
 		return false
 	}
-	if len(p.devices) == 0 {
+	if len(p.index.subjects) == 0 {
 		return len(r.Groups) > 0 || len(e.Groups) > 0 || overlapGlobs(r.Devices, e.Devices)
 	}
 	others := p.subjects(e)

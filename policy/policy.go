@@ -17,19 +17,16 @@ const NoRule = "no rule matches; what is not allowed is denied"
 
 // Policy is an ordered list of rules. It is immutable and safe for concurrent use; the zero Policy denies everything.
 type Policy struct {
-	rules   []compiled
-	devices map[string]*Device
-	// about holds, for each known device, the rules that could be about it, in order: nobody asks a thousand rules about other devices.
-	about map[string][]*compiled
-	every []*compiled
-	named map[string]*compiled
-
+	every  []*compiled
+	named  map[string]*compiled
+	index  index
 	digest string
 }
 
 // compiled is a Rule with what is worked out once.
 type compiled struct {
 	Rule
+	at  int // its place
 	ops opSet
 }
 
@@ -37,61 +34,37 @@ type compiled struct {
 // refuses what would make a decision unaccountable: a rule without a name or a reason, a second rule of the same name, a rule over no
 // operation, an allowing rule that leads nowhere.
 func New(rules []Rule, devices ...Device) (*Policy, error) {
-	p := &Policy{devices: make(map[string]*Device, len(devices))}
-	seen := make(map[string]bool, len(rules))
+	p := &Policy{named: make(map[string]*compiled, len(rules))}
 	for i, r := range rules {
 		switch {
 		case r.Name == "":
 			return nil, fmt.Errorf("rule %d has no name", i+1)
-		case seen[r.Name]:
+		case p.named[r.Name] != nil:
 			return nil, fmt.Errorf("rule %q stands twice", r.Name)
 		}
 		if err := r.check(); err != nil {
 			return nil, err
 		}
-		seen[r.Name] = true
-		p.rules = append(p.rules, compiled{Rule: r, ops: setOf(r.Ops)})
+		c := &compiled{Rule: r, at: i, ops: setOf(r.Ops)}
+		p.every, p.named[r.Name] = append(p.every, c), c
 	}
+	known := make(map[string]bool, len(devices))
+	var list []*Device
 	for _, d := range devices {
-		if p.devices[d.Name] != nil {
+		if known[d.Name] {
 			return nil, fmt.Errorf("device %q stands twice", d.Name)
 		}
-		p.devices[d.Name] = &d
+		known[d.Name], list = true, append(list, &d)
 	}
-	p.index()
+	p.index = newIndex(p.every, list)
 	return p, nil
-}
-
-// index finds the rules about each device. Devices about which the same rules are share one list.
-func (p *Policy) index() {
-	p.named = make(map[string]*compiled, len(p.rules))
-	for i := range p.rules {
-		p.every = append(p.every, &p.rules[i])
-		p.named[p.rules[i].Name] = &p.rules[i]
-	}
-	p.about = make(map[string][]*compiled, len(p.devices))
-	shared := map[string][]*compiled{}
-	for name, d := range p.devices {
-		set := make([]byte, (len(p.rules)+7)/8)
-		var list []*compiled
-		for i, r := range p.every {
-			if r.about(name, d) {
-				set[i/8] |= 1 << (i % 8)
-				list = append(list, r)
-			}
-		}
-		if shared[string(set)] == nil {
-			shared[string(set)] = list
-		}
-		p.about[name] = shared[string(set)]
-	}
 }
 
 // Rules returns the rules in their order.
 func (p *Policy) Rules() []Rule {
 	var rules []Rule
-	for i := range p.rules {
-		rules = append(rules, p.rules[i].Rule)
+	for _, r := range p.every {
+		rules = append(rules, r.Rule)
 	}
 	return rules
 }
@@ -99,11 +72,8 @@ func (p *Policy) Rules() []Rule {
 // RulesFor returns the rules that could be about the named device, in their order.
 func (p *Policy) RulesFor(device string) []Rule {
 	var rules []Rule
-	in := p.inquire(Question{Device: device})
-	for _, r := range p.candidates(&in) {
-		if in.picked || r.about(device, nil) {
-			rules = append(rules, r.Rule)
-		}
+	for _, r := range p.rulesAbout(device) {
+		rules = append(rules, r.Rule)
 	}
 	return rules
 }
@@ -111,20 +81,11 @@ func (p *Policy) RulesFor(device string) []Rule {
 // Devices returns the devices that the policy knows, by name.
 func (p *Policy) Devices() []Device {
 	var devices []Device
-	for _, d := range p.devices {
-		devices = append(devices, *d)
+	for _, s := range p.index.subjects {
+		devices = append(devices, *s.Device)
 	}
 	slices.SortFunc(devices, func(a, b Device) int { return strings.Compare(a.Name, b.Name) })
 	return devices
-}
-
-// candidates are the rules that could be about the device, in order.
-func (p *Policy) candidates(in *inquiry) []*compiled {
-	if in.device != nil {
-		in.picked = true
-		return p.about[in.Device]
-	}
-	return p.every
 }
 
 // WithDigest is the same policy under a name: every Decision carries it, so that a record says which policy was in force.
@@ -149,7 +110,8 @@ func (p *Policy) decide(in *inquiry) Decision {
 	var candidate *compiled // the first rule that could allow it, once everything is known
 	var bound sizeBound
 	open := false // a rule before this one is pending
-	for _, r := range p.candidates(in) {
+	list := p.candidates(in)
+	for r := list.next(); r != nil; r = list.next() {
 		outcome, _ := r.match(in)
 		if outcome == notMatched {
 			continue
@@ -188,7 +150,7 @@ func (p *Policy) CutOff(rule string, at time.Time) bool {
 func (p *Policy) ConduitsFor(device, zone string, peer netip.Addr) []string {
 	in := p.inquire(Question{Device: device, Zone: zone, Peer: peer})
 	var conduits []string
-	for _, r := range p.candidates(&in) {
+	for _, r := range p.rulesAbout(device) {
 		if !r.Deny && r.matchSubject(&in) == "" && !slices.Contains(conduits, r.Deliver.Conduit) {
 			conduits = append(conduits, r.Deliver.Conduit)
 		}

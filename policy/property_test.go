@@ -101,11 +101,30 @@ func TestDecisionDependsOnQuestionAndPolicyOnly(t *testing.T) {
 	running.Wait()
 }
 
-// The budget is 20 microseconds at the median; the benchmark is kept to see it, and asserts nothing.
-func BenchmarkDecide(b *testing.B) {
-	const n = 1000
-	p := large(b, n)
-	r := rand.New(rand.NewPCG(1, 2))
+// The budget is 20 microseconds at the median; the benchmarks are kept to see it, and assert nothing. The second is the worst case:
+// rules whose paths say nothing of how a path begins, so that all that are about a device are gone through.
+func BenchmarkDecide(b *testing.B)         { benchmark(b, large(b, 1000)) }
+func BenchmarkDecideAnywhere(b *testing.B) { benchmark(b, anywhere(b, 1000)) }
+
+// anywhere is large with a wildcard in front of all paths.
+func anywhere(t testing.TB, n int) *policy.Policy {
+	t.Helper()
+	p := large(t, n)
+	rules := p.Rules()
+	for i := range rules {
+		for j, g := range rules[i].Paths {
+			rules[i].Paths[j] = globs(t, "/**"+g.String())[0]
+		}
+	}
+	p, err := policy.New(rules, p.Devices()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func benchmark(b *testing.B, p *policy.Policy) {
+	n, r := len(p.Rules()), rand.New(rand.NewPCG(1, 2))
 	questions := make([]policy.Question, 4096)
 	for i := range questions {
 		questions[i] = randomQuestion(r, n)
@@ -120,6 +139,53 @@ func BenchmarkDecide(b *testing.B) {
 	}
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2]), "median-ns")
+}
+
+// Decide does not look at every rule, Explain does: what Decide leaves out must not match.
+func TestNoRuleThatMatchesIsLeftOut(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	pick := func(list ...string) string { return list[r.IntN(len(list))] }
+	pattern := func() string {
+		return pick("", "/a", "/b", "/**", "/*", "/a*", "/[ab]") + pick("", "/**", "/*", "/a", "/b/*", "/*.cfg", "/**/x", `/\a`)
+	}
+	for range 300 {
+		var rules []policy.Rule
+		for i := range 8 {
+			rule := policy.Rule{Name: fmt.Sprint(i), Reason: "because", Ops: []policy.Operation{policy.Upload}, Deliver: policy.Delivery{Conduit: "c"}}
+			for range r.IntN(3) {
+				p := pattern()
+				if p == "" {
+					p = "**"
+				}
+				g := globs(t, p)
+				if r.IntN(4) == 0 {
+					g[0] = g[0].IgnoringCase()
+				}
+				rule.Paths = append(rule.Paths, g...)
+			}
+			if r.IntN(3) == 0 {
+				rule.Devices = globs(t, pick("known", "other", "*"))
+			}
+			rules = append(rules, rule)
+		}
+		p, err := policy.New(rules, policy.Device{Name: "known"}, policy.Device{Name: "other"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 50 {
+			q := policy.Question{Device: pick("known", "other", "stranger"), Op: policy.Upload, Size: 1,
+				Path: pick("/a", "/b", "/A", "/", "/c", "/ab", "a") + pick("", "/a", "/x", "/b/x", "/f.cfg", "/c/x")}
+			d, steps := p.Explain(q)
+			i := slices.IndexFunc(steps, func(s policy.Step) bool { return s.Outcome != "not matched" })
+			want := ""
+			if i >= 0 {
+				want = steps[i].Rule
+			}
+			if d.Rule != want {
+				t.Fatalf("%+v: Decide says %q, the rules %q: %+v", q, d.Rule, want, rules)
+			}
+		}
+	}
 }
 
 // No text makes the compiler or a condition panic, and what it accepts is true, false or waits for the size.

@@ -92,8 +92,8 @@ func (s *scope) values(l *Language) map[string]cty.Value {
 	in := s.in
 	text := cty.StringVal
 	var groups []string
-	if in.device != nil {
-		groups = in.device.Groups
+	if d := in.device(); d != nil {
+		groups = d.Groups
 	}
 	size := cty.UnknownVal(cty.Number).RefineNotNull()
 	if in.Size != SizeUnknown {
@@ -127,8 +127,8 @@ func (in *inquiry) labels(l *Language) cty.Value {
 	labels := map[string]cty.Value{}
 	for _, name := range l.labels {
 		value := ""
-		if in.device != nil {
-			value = in.device.Labels[name]
+		if d := in.device(); d != nil {
+			value = d.Labels[name]
 		}
 		labels[name] = cty.StringVal(value)
 	}
