@@ -76,21 +76,25 @@ type CommandFields struct {
 
 // TransferFields belong to a decision, a transfer or a change.
 type TransferFields struct {
-	Transfer    string `json:"transfer,omitempty"` // joins the records of one transfer
-	Op          string `json:"op"`
-	Path        string `json:"path"`         // as the device sees it
-	To          string `json:"to,omitempty"` // the new name of a rename; where an upload is published, below the conduit's root, if its rule says so
-	Bytes       *int64 `json:"bytes,omitempty"`
-	Offset      int64  `json:"offset,omitempty"` // where a continued transfer began
-	SHA256      string `json:"sha256,omitempty"`
-	Content     string `json:"content,omitempty"` // the type of what is in the file, where its rule looks into it
-	Rule        string `json:"rule,omitempty"`
-	Reason      string `json:"reason,omitempty"`
-	Policy      string `json:"policy,omitempty"` // digest of the configuration that was in force, as in config.loaded
-	Conduit     string `json:"conduit,omitempty"`
-	Acknowledge string `json:"acknowledge,omitempty"`
-	Type        string `json:"type,omitempty"`      // the representation type that the device asked for: "A" or "I"
-	Protected   bool   `json:"protected,omitempty"` // the data connection between device and gateway is under TLS
+	Transfer string `json:"transfer,omitempty"` // joins the records of one transfer
+	Op       string `json:"op"`
+	Path     string `json:"path"`         // as the device sees it
+	To       string `json:"to,omitempty"` // the new name of a rename; where an upload is published, below the conduit's root, if its rule says so
+	Bytes    *int64 `json:"bytes,omitempty"`
+	Offset   int64  `json:"offset,omitempty"` // where a continued transfer began
+	SHA256   string `json:"sha256,omitempty"`
+	Content  string `json:"content,omitempty"` // the type of what is in the file, where its rule looks into it
+	Rule     string `json:"rule,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	Policy   string `json:"policy,omitempty"` // digest of the configuration that was in force, as in config.loaded
+	// Trace is what the rules said that were asked before a denial, where the configuration wants it; TraceOmitted is how many of
+	// them are left out, since a record is bounded.
+	Trace        []TraceStep `json:"trace,omitempty"`
+	TraceOmitted int         `json:"trace_omitted,omitempty"`
+	Conduit      string      `json:"conduit,omitempty"`
+	Acknowledge  string      `json:"acknowledge,omitempty"`
+	Type         string      `json:"type,omitempty"`      // the representation type that the device asked for: "A" or "I"
+	Protected    bool        `json:"protected,omitempty"` // the data connection between device and gateway is under TLS
 	// Elapsed is from the decision to the end of a transfer, in microseconds: with Bytes, its rate.
 	Elapsed int64 `json:"elapsed_us,omitempty"`
 	// Conversion is what was done to the bytes between the wire and the file: "line-endings" (type A), "records" (structure R), or
@@ -102,6 +106,13 @@ type TransferFields struct {
 	// What has come of an aborted one and was moved aside is at To, with a Receipt.
 	Evidence       []string `json:"evidence,omitempty"`
 	FailedEvidence string   `json:"failed_evidence,omitempty"`
+}
+
+// TraceStep is what one rule said, in the words of ftpgw explain.
+type TraceStep struct {
+	Rule    string `json:"rule"`
+	Outcome string `json:"outcome"`
+	Why     string `json:"why"`
 }
 
 // Receipt is what a destination achieved.

@@ -4,6 +4,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -78,6 +79,10 @@ func mapped(r Record, f func(string) string) Record {
 		t := *r.TransferFields
 		each(f, &t.Transfer, &t.Op, &t.Path, &t.To, &t.SHA256, &t.Content, &t.Rule, &t.Reason, &t.Policy, &t.Conduit, &t.Acknowledge, &t.Type, &t.Conversion, &t.FailedEvidence)
 		t.Evidence = mappedList(t.Evidence, f)
+		t.Trace = slices.Clone(t.Trace)
+		for i := range t.Trace {
+			each(f, &t.Trace[i].Rule, &t.Trace[i].Outcome, &t.Trace[i].Why)
+		}
 		if t.Receipt != nil {
 			receipt := *t.Receipt
 			each(f, &receipt.Verified, &receipt.Path)

@@ -36,6 +36,9 @@ func (g *Gateway) decideQuestion(p *policy.Policy, s Session, q policy.Question)
 	if q.Size != policy.SizeUnknown {
 		r.Bytes = &q.Size
 	}
+	if g.tracing {
+		r.Trace, r.TraceOmitted = trace(p, q)
+	}
 	if err := g.note(r); err != nil {
 		return d, err
 	}

@@ -46,6 +46,8 @@ type Options struct {
 	Log     Recorder
 	Logger  *slog.Logger
 	Now     func() time.Time // the clock that the policy is asked with
+	// TraceDenials puts what each rule said into the record of a denial.
+	TraceDenials bool
 }
 
 // Gateway moves files between devices and conduits. It is safe for concurrent use.
@@ -55,11 +57,12 @@ type Gateway struct {
 	log     Recorder
 	logger  *slog.Logger
 	now     func() time.Time
+	tracing bool
 }
 
 // New makes a Gateway.
 func New(o Options) *Gateway {
-	g := &Gateway{remotes: o.Remotes, log: o.Log, logger: o.Logger, now: o.Now}
+	g := &Gateway{remotes: o.Remotes, log: o.Log, logger: o.Logger, now: o.Now, tracing: o.TraceDenials}
 	g.policy.Store(o.Policy)
 	return g
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// NotReached is the Outcome of the rules behind the one that decided.
+const NotReached = "not reached"
+
 // Step is what one rule had to say to a Question.
 type Step struct {
 	Rule    string // the rule's name
@@ -23,7 +26,7 @@ func (p *Policy) Explain(q Question) (Decision, []Step) {
 	decided := ""
 	for _, r := range p.every {
 		if decided != "" {
-			steps = append(steps, Step{Rule: r.Name, Outcome: "not reached", Why: fmt.Sprintf("%q decides", decided)})
+			steps = append(steps, Step{Rule: r.Name, Outcome: NotReached, Why: fmt.Sprintf("%q decides", decided)})
 			continue
 		}
 		o, c := r.match(&in)

@@ -194,7 +194,7 @@ func (a *appliance) assemble() error {
 		a.conduits[c.Name], a.first[c.Name], remotes[c.Name] = conduit, first, conduit
 	}
 	a.gateway = gateway.New(gateway.Options{
-		Policy: a.cfg.Policy, Remotes: remotes, Log: a.recorder, Logger: a.logger, Now: time.Now,
+		Policy: a.cfg.Policy, Remotes: remotes, Log: a.recorder, Logger: a.logger, Now: time.Now, TraceDenials: a.cfg.Audit.TraceDenials,
 	})
 	zones, err := frontZones(a.cfg.Zones)
 	if err != nil {

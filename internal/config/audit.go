@@ -21,6 +21,7 @@ type Audit struct {
 	SegmentAge         time.Duration
 	Retention          time.Duration // 0: for ever
 	SpaceWarning       int64         // bytes
+	TraceDenials       bool          // the record of a denial says what each rule said
 	Sinks              []Sink
 }
 
@@ -50,6 +51,8 @@ func auditSpec() blockSpec {
 				meaning: "Files of the log whose last record is older than this number of days are removed, which is itself put on record. 90 at least."},
 			{name: "space_warning", kind: kindSize, fallback: "512MiB", example: `"2GiB"`,
 				meaning: "When less than this is free on the file system of the log, a warning is recorded and logged. What happens when nothing is free any more is said by each zone's on_failure."},
+			{name: "trace_denials", kind: kindFlag, fallback: "false", example: `true`,
+				meaning: "Whether the record of a denial tells of each rule that was asked which condition it failed, in the words of `ftpgw explain`. 4 KiB at most; how many rules are left out then is recorded."},
 		},
 		blocks: []blockSpec{sinkSpec()},
 	}
@@ -58,7 +61,7 @@ func auditSpec() blockSpec {
 func (d *decoder) audit(block *hcl.Block) Audit {
 	b := d.open(auditSpec(), block.Body, "", block.DefRange)
 	a := Audit{Dir: b.path("dir"), SigningKey: b.path("signing_key"), CheckpointInterval: b.duration("checkpoint_interval"),
-		SegmentSize: b.size("segment_size"), SegmentAge: b.duration("segment_age"), SpaceWarning: b.size("space_warning"), Sinks: b.sinks()}
+		SegmentSize: b.size("segment_size"), SegmentAge: b.duration("segment_age"), SpaceWarning: b.size("space_warning"), TraceDenials: b.flag("trace_denials"), Sinks: b.sinks()}
 	const day = 24 * time.Hour
 	a.Retention = time.Duration(b.number("retention_days", leastRetention, mostRetention)) * day
 	if a.SegmentSize > 0 && a.SegmentSize < leastSegment {
