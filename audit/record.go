@@ -37,6 +37,12 @@ const (
 	ChangeMade        Event = "change.made"
 	ChangeFailed      Event = "change.failed"
 	TemporariesSwept  Event = "temporaries.swept"
+	ControlRequest    Event = "control.request" // an operator wants to change something; Detail says who and what
+	ControlDone       Event = "control.done"
+	ControlFailed     Event = "control.failed"
+	ControlRefused    Event = "control.refused" // somebody who may not ask was turned away
+	IslandOn          Event = "island.on"
+	IslandOff         Event = "island.off"
 )
 
 // Record is one line of the log. Time, Seq and Prev are set by the Log; a field that does not belong to the event stays zero and is left

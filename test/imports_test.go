@@ -105,6 +105,7 @@ func TestImportsGoOneWay(t *testing.T) {
 	allowed := map[string][]string{
 		"audit":               {"internal/durable"},
 		"audit/forward":       {"audit", "internal/durable"},
+		"control":             {"audit"},
 		"gateway":             {"policy", "spool", "audit", "inspect"},
 		"spool":               {"internal/durable", "gateway", "audit"},
 		"ftpfront":            {"gateway", "policy", "audit", "internal/credential", "internal/ascii", "internal/record"},

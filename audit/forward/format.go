@@ -27,7 +27,7 @@ func severity(e audit.Event) int {
 	switch e {
 	case audit.ConduitDown, audit.LogTrouble, audit.LogSpaceLow, audit.LogRecovered, audit.ClockJumped:
 		return severityError
-	case audit.LoginFailed, audit.DecisionDenied, audit.TransferAborted, audit.ChangeFailed:
+	case audit.LoginFailed, audit.DecisionDenied, audit.TransferAborted, audit.ChangeFailed, audit.ControlFailed, audit.ControlRefused, audit.IslandOn:
 		return severityWarning
 	}
 	return severityInfo
