@@ -6,17 +6,19 @@ SHELL    := /bin/bash
 GO       ?= go
 FUZZTIME ?= 30s
 BENCH    ?= .
+ROUNDS   ?= 5
 VERSION  ?=
 
 # One static binary: no cgo, and nothing of the building machine in it.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(if $(VERSION),-X main.buildVersion=$(VERSION))'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build cross deps check test bench soak fuzz clean
+.PHONY: help demo build cross deps check test bench microbench soak fuzz clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
-	@echo "  FUZZTIME=$(FUZZTIME) is for each fuzz target, BENCH=$(BENCH) selects benchmarks, VERSION=v1.2.3 names a release"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@echo "  FUZZTIME=$(FUZZTIME) is for each fuzz target, BENCH=$(BENCH) selects rows or benchmarks, ROUNDS=$(ROUNDS) is how often each is measured,"
+	@echo "  VERSION=v1.2.3 names a release"
 
 demo: build ## relay sample files through a policy on this machine and show the evidence
 	bin/ftpgw demo
@@ -41,8 +43,12 @@ check: ## gofmt, go vet, staticcheck
 test: deps check cross ## everything: deps, check, cross, and all tests with -race
 	CGO_ENABLED=1 $(GO) test -race -timeout 15m ./...
 
-bench: ## run the benchmarks, none of the tests
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+bench: ## measure the gateway against its peers, and write docs/performance.md where all rows are measured
+	$(GO) test -count=1 -timeout 90m -v -run '^TestBenchmark$$' ./test/bench -args -full -rounds $(ROUNDS) -rows '$(BENCH)' \
+	  $(if $(filter .,$(BENCH)),-write $(CURDIR)/docs)
+
+microbench: ## run the benchmarks of single parts, none of the tests; ROUNDS times, for benchstat
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(ROUNDS) ./...
 
 soak: ## break devices and sessions by the thousand: killed uploads, broken sessions
 	FTPGW_SOAK=1 $(GO) test -count=1 -timeout 60m -v -run 'TestKilledDevice|TestBrokenSessions' ./test
