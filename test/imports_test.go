@@ -107,7 +107,7 @@ func TestImportsGoOneWay(t *testing.T) {
 		"audit/forward":       {"audit", "internal/durable"},
 		"control":             {"audit"},
 		"gateway":             {"policy", "spool", "audit", "inspect"},
-		"spool":               {"internal/durable", "gateway", "audit"},
+		"spool":               {"internal/durable"},
 		"ftpfront":            {"gateway", "policy", "audit", "internal/credential", "internal/ascii", "internal/record"},
 		"sftpback":            {"gateway"},
 		"sftpback/sftpserver": {},

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package spool
+
+import (
+	"fmt"
+	"sync"
+	"syscall"
+)
+
+// space keeps account of the bytes that are held and of those that were promised to uploads on their way.
+type space struct {
+	max     int64 // 0: no bound
+	minFree int64
+	free    func() (int64, error)
+
+	mu       sync.Mutex
+	used     int64 // of the entries
+	reserved int64 // of uploads on their way
+	written  int64 // the part of reserved that is in files already
+}
+
+// reserve sets n bytes aside, all of them or none. Its error Is syscall.ENOSPC where there is no room for them.
+func (s *space) reserve(n int64) error {
+	got, err := s.reserveUpTo(n)
+	if got < n {
+		s.release(got, 0)
+		return err
+	}
+	return nil
+}
+
+// reserveUpTo sets aside what it can, up to n bytes; where that is less than n the error says why.
+func (s *space) reserveUpTo(n int64) (int64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	free, err := s.free()
+	if err != nil {
+		return 0, err
+	}
+	room := free - (s.reserved - s.written) - s.minFree
+	err = fmt.Errorf("no room in the spool: the file system has %d bytes free, %d must stay free: %w", free, s.minFree, syscall.ENOSPC)
+	if s.max > 0 && s.max-s.used-s.reserved < room {
+		room = s.max - s.used - s.reserved
+		err = fmt.Errorf("no room in the spool: it holds %d of at most %d bytes, %d more are on their way: %w", s.used, s.max, s.reserved, syscall.ENOSPC)
+	}
+	if n <= room {
+		s.reserved += n
+		return n, nil
+	}
+	got := max(room, 0)
+	s.reserved += got
+	return got, err
+}
+
+// wrote says that n of the bytes that are reserved are in a file now.
+func (s *space) wrote(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.written += n
+}
+
+// release ends an upload, or part of what was reserved for it.
+func (s *space) release(reserved, written int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reserved -= reserved
+	s.written -= written
+}
+
+// hold accounts for entries that have come, or, where n is negative, have gone.
+func (s *space) hold(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used += n
+}
