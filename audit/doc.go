@@ -5,9 +5,9 @@
 // # What it promises
 //
 // A Record that was confirmed is on stable storage. Records have sequence numbers from 1 without gaps, across restarts, and times that
-// never go backwards. Nothing is ever dropped: a full queue makes callers wait, and the first failed write ends the log for
-// good (Failed, Err), because a log that goes on after a gap is worse than a gateway that stops. A record whose caller was told of
-// an error may be in the log all the same; one whose caller was told that it is there always is.
+// never go backwards. Nothing is ever dropped unseen: a full queue makes callers wait, and after the first failed write nothing is taken
+// (Failed, Err), because a log with a hole is worse than a gateway that stops. A record whose caller was told of an error may be in
+// the log all the same; one whose caller was told that it is there always is.
 //
 // # Files
 //
@@ -33,6 +33,13 @@
 // One goroutine takes everything that is queued, writes it in one system call and calls fsync once if a Record waits in it; records
 // that queue up meanwhile are the next batch. Notes are written at once too, so that they survive a crash of this program, and are
 // fsynced with the next batch that needs it, or after at most a second.
+//
+// # Failure
+//
+// A log that has failed is tried again: its end is read as Open reads it, held to what was written before, and what is behind the last
+// fsync that went well is written once more, because after an fsync that failed the kernel takes pages for clean that never came to
+// the disk. Then it goes on with the notes that were accepted and a log.resumed, which says how many records were refused. Where
+// the files are not those that were written it stays as it is until the program is started again.
 //
 // # Segments
 //

@@ -5,6 +5,7 @@ package audit
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -67,6 +68,41 @@ func TestFollow(t *testing.T) {
 	list := follow(t, dir, 10, 60, func() uint64 { limit++; return limit })
 	if len(list) != 50 {
 		t.Errorf("with a bound that grows: %d records", len(list))
+	}
+}
+
+// A follower that has read the beginning of a torn line is not led astray when that is cut off and the log goes on.
+func TestFollowAcrossRecovery(t *testing.T) {
+	dir := t.TempDir()
+	line1, _ := two()
+	write(t, filepath.Join(dir, first), line1+`{"time":"1999-01-02T03:04:05Z","seq":2,"prev":"`)
+	shown := make(chan uint64, 3)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- Follow(ctx, dir, 0, nil, func(seq uint64, line []byte) error {
+			r, err := ParseLine(line)
+			if err != nil || seq > 1 && r.Time.Year() == 1999 {
+				t.Errorf("shown: %s, %v", line, err)
+			}
+			shown <- seq
+			if seq == 3 {
+				return errStop
+			}
+			return nil
+		})
+	}()
+	if seq := <-shown; seq != 1 {
+		t.Fatalf("record %d comes first", seq)
+	}
+	// The torn piece was read with the first line, in one go. The recovery takes its place.
+	l := open(t, dir)
+	if err := l.Record(t.Context(), sample()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; !errors.Is(err, errStop) {
+		t.Errorf("the follower ends with %v", err)
 	}
 }
 

@@ -33,14 +33,15 @@ func (l *Log) keep() {
 		select {
 		case <-l.closing:
 			return
-		case <-l.failed:
-			return
 		case <-l.rotated:
-			k.tidy()
 		case <-ticker.C:
-			if n%360 == 0 {
-				k.tidy()
+			if n%360 != 0 {
+				k.watchSpace()
+				continue
 			}
+		}
+		if l.Err() == nil {
+			k.tidy()
 		}
 		k.watchSpace()
 	}

@@ -18,6 +18,9 @@ import (
 // ErrClosed is returned for what is recorded after Close.
 var ErrClosed = errors.New("the audit log is closed")
 
+// ErrFailed is what every error Is that a log which cannot be written gives.
+var ErrFailed = errors.New("the audit log cannot be written")
+
 const (
 	defaultQueue = 4096
 	// noteDelay bounds how long a Note may be without fsync.
@@ -45,9 +48,9 @@ type Log struct {
 	retention    time.Duration
 	spaceWarning int64
 	onSpace      func(low bool, free int64)
+	onFailure    func(err error)
 	slots        chan struct{} // one token for each record in the queue
 	wake         chan struct{} // holds a token when the queue may be not empty, or the log is closing
-	failed       chan struct{} // closed when err is set
 	closing      chan struct{} // closed when Close begins
 	done         chan struct{} // closed when the writer has ended
 	kept         chan struct{} // closed when the keeper has ended
@@ -55,17 +58,23 @@ type Log struct {
 
 	durable atomic.Uint64 // the last record that is on stable storage
 
-	mu     sync.Mutex
-	queue  []entry
-	last   time.Time // of the youngest entry
-	closed bool
-	err    error
+	mu      sync.Mutex
+	queue   []entry
+	last    time.Time // of the youngest entry
+	closed  bool
+	err     error         // why nothing is taken; nil as long as the log works
+	failed  chan struct{} // closed when err is set, and replaced when the log works again
+	refused uint64        // records that were not taken since err was set
 
 	// Of the writer goroutine.
-	file   appender
-	at     position // its segment, size and chain are kept up to date
-	buf    []byte
-	signed uint64 // records that the last checkpoint covers
+	file    appender
+	at      position // its segment, size and chain are kept up to date
+	whole   extent   // that was written without an error
+	sure    extent   // that is on stable storage
+	backlog []entry  // notes that were accepted before the log failed, and may not be in it
+	gap     gap      // that is not yet on record
+	buf     []byte
+	signed  uint64 // records that the last checkpoint covers
 
 	closeOnce sync.Once
 	closeErr  error
@@ -76,6 +85,7 @@ type entry struct {
 	at   time.Time
 	body []byte
 	done chan<- error // with room for one; nil for a Note
+	own  bool         // the log's own: it takes no slot
 }
 
 func newLog(opts Options, at position) *Log {
@@ -95,12 +105,14 @@ func newLog(opts Options, at position) *Log {
 		kept:        make(chan struct{}),
 		rotated:     make(chan struct{}, 1),
 		segmentSize: opts.SegmentSize, segmentAge: opts.SegmentAge, retention: opts.Retention,
-		spaceWarning: opts.SpaceWarning, onSpace: opts.OnSpace,
+		spaceWarning: opts.SpaceWarning, onSpace: opts.OnSpace, onFailure: opts.OnFailure,
 		last:   at.chain.time,
 		at:     at,
 		signed: uint64(at.signed),
 	}
 	l.durable.Store(at.chain.seq())
+	l.whole = at.extent()
+	l.sure = l.whole
 	return l
 }
 
@@ -110,10 +122,15 @@ func (l *Log) Instance() string { return l.instance }
 // Durable is the sequence number of the last record that is known to be on stable storage.
 func (l *Log) Durable() uint64 { return l.durable.Load() }
 
-// Failed is closed after the first error of a write: from then on nothing is accepted. Err says why.
-func (l *Log) Failed() <-chan struct{} { return l.failed }
+// Failed is closed when the log cannot be written: nothing is accepted then, and Err says why. When the log works again there is
+// another channel.
+func (l *Log) Failed() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed
+}
 
-// Err is the error that ended the log; nil as long as it works.
+// Err is why the log cannot be written at present; nil as long as it works.
 func (l *Log) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -144,21 +161,43 @@ func (l *Log) accept(ctx context.Context, r Record, done chan<- error) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.failed:
-		return l.Err()
-	case <-l.closing:
-		return ErrClosed
-	case <-ctx.Done():
-		return fmt.Errorf("wait for room in the audit queue: %w", context.Cause(ctx))
+	for {
+		select {
+		case l.slots <- struct{}{}:
+			return l.enqueue(body, done)
+		case <-l.Failed():
+			if err := l.refuse(); err != nil {
+				return err
+			}
+		case <-l.closing:
+			return ErrClosed
+		case <-ctx.Done():
+			return fmt.Errorf("wait for room in the audit queue: %w", context.Cause(ctx))
+		}
 	}
+}
+
+// refuse counts a record that is not taken, and says why; nil where the log works again in the meantime.
+func (l *Log) refuse() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err != nil {
-		return l.err // the slot stays taken: nobody needs one any more
+		l.refused++
 	}
-	if l.closed {
+	return l.err
+}
+
+// enqueue puts a record that has its slot into the queue.
+func (l *Log) enqueue(body []byte, done chan<- error) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.err != nil:
+		l.refused++
+		<-l.slots
+		return l.err
+	case l.closed:
+		<-l.slots
 		return ErrClosed
 	}
 	l.last = later(l.last, l.clock())
@@ -184,8 +223,8 @@ func (l *Log) signal() {
 	}
 }
 
-// Close writes and fsyncs what was accepted, signs the last checkpoint, stops the writer and releases the lock. It returns the error of the log if there is
-// one. Further calls do nothing and return the same.
+// Close writes and fsyncs what was accepted, signs the last checkpoint, stops the writer and releases the lock. It returns the error of
+// the log if there is one at this time. Further calls do nothing and return the same.
 func (l *Log) Close() error {
 	l.closeOnce.Do(func() {
 		l.mu.Lock()

@@ -57,6 +57,9 @@ type Options struct {
 	SpaceWarning int64
 	// OnSpace, where not nil, hears of it, too, in a goroutine of the Log.
 	OnSpace func(low bool, free int64)
+	// OnFailure, where not nil, hears when the log cannot be written, and with nil when it can be again. It is called by the goroutine
+	// that writes, which waits for it.
+	OnFailure func(err error)
 
 	noKeeper bool // for tests that do the keeper's work themselves
 }

@@ -14,6 +14,7 @@ const (
 	GatewayStart      Event = "gateway.start"
 	GatewayStop       Event = "gateway.stop"
 	LogRecovered      Event = "log.recovered"
+	LogResumed        Event = "log.resumed"
 	LogCheckpoint     Event = "log.checkpoint"
 	LogSegment        Event = "log.segment"
 	LogRemoved        Event = "log.removed"

@@ -42,7 +42,7 @@ func recoverLog(dir string) (position, error) {
 		if at.segment.compressed {
 			return position{}, fmt.Errorf("%s: %w: the last segment is never compressed", at.segment.path(), errCut)
 		}
-		if torn, err = at.replay(); err != nil {
+		if torn, err = at.replay(func(step) {}); err != nil {
 			return position{}, err
 		}
 	}
@@ -68,8 +68,9 @@ func removeTemporaries(dir string) error {
 	return nil
 }
 
-// replay reads the last segment, holds each of its records to the one before, and returns what stands behind the last newline.
-func (at *position) replay() ([]byte, error) {
+// replay reads the last segment, holds each of its records to the one before, and returns what stands behind the last newline. Each
+// record is shown to see.
+func (at *position) replay(see func(step)) ([]byte, error) {
 	start := &chain{}
 	if at.segment.number > 1 {
 		start = nil
@@ -80,6 +81,7 @@ func (at *position) replay() ([]byte, error) {
 			at.born = r.time
 		}
 		lines = r.number
+		see(r)
 		return nil
 	})
 	if err != nil {

@@ -53,6 +53,8 @@ func (l *Log) rotate(now time.Time) error {
 	}
 	l.file = file
 	l.at.segment, l.at.size, l.at.born = next, int64(len(line)), now
+	l.whole = l.at.extent()
+	l.sure = l.whole
 	l.durable.Store(l.at.chain.seq())
 	select {
 	case l.rotated <- struct{}{}:

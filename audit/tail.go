@@ -47,8 +47,8 @@ type follower struct {
 	current segment       // that is read from; its number is 0 before the first
 	file    io.ReadCloser // nil between two segments
 	in      *bufio.Reader
-	part    []byte // of a line whose rest is not there yet, or that may not be shown yet
-	whole   bool   // part is a whole line
+	offset  int64  // of the next line in the segment, in bytes
+	line    []byte // the next line where it is whole and may not be shown yet; nil where it was not read
 }
 
 func (f *follower) close() {
@@ -122,7 +122,7 @@ func (f *follower) open(s segment) error {
 		f.file = nil
 		return err
 	}
-	f.current, f.in, f.part, f.whole = s, bufio.NewReaderSize(f.file, 64<<10), nil, false
+	f.current, f.in, f.offset, f.line = s, bufio.NewReaderSize(f.file, 64<<10), 0, nil
 	return nil
 }
 
@@ -132,18 +132,17 @@ func (f *follower) read() (ended bool, err error) {
 		if f.ctx.Err() != nil {
 			return false, context.Cause(f.ctx)
 		}
-		if !f.whole {
-			piece, err := f.in.ReadBytes('\n')
-			f.part = append(f.part, piece...)
+		if f.line == nil {
+			line, err := f.in.ReadBytes('\n')
 			if errors.Is(err, io.EOF) {
-				return true, nil
+				return true, f.forget(len(line))
 			}
 			if err != nil {
 				return false, err
 			}
-			f.whole = true
+			f.line = line
 		}
-		line := f.part[:len(f.part)-1]
+		line := f.line[:len(f.line)-1]
 		h, err := parseHead(line)
 		if err != nil {
 			return false, &LineError{File: f.current.path(), Seq: f.after + 1, Err: err}
@@ -157,8 +156,20 @@ func (f *follower) read() (ended bool, err error) {
 			}
 			f.after = h.seq
 		}
-		f.part, f.whole = f.part[:0], false
+		f.offset += int64(len(f.line))
+		f.line = nil
 	}
+}
+
+// forget goes back to the beginning of a line whose rest is not there yet: where it is torn, it is cut off and another takes its place.
+func (f *follower) forget(read int) error {
+	file, plain := f.file.(*os.File)
+	if read == 0 || !plain {
+		return nil
+	}
+	_, err := file.Seek(f.offset, io.SeekStart)
+	f.in.Reset(file)
+	return err
 }
 
 // ParseLine reads a line of the log, as Follow shows it.

@@ -14,9 +14,15 @@ import (
 // maxBuffer is how much of the encoding buffer is kept from one batch to the next, in bytes.
 const maxBuffer = 1 << 20
 
-// write is the writer goroutine: batch after batch until the log is closed and its queue is empty, or has failed.
+// write is the writer goroutine: it writes until the log is closed and its queue is empty. When the log has failed it is tried again.
 func (l *Log) write() {
 	defer close(l.done)
+	for l.writeOn() && l.resume() {
+	}
+}
+
+// writeOn writes batch after batch. It returns false when the log is closed, and true when it has failed.
+func (l *Log) writeOn() (failed bool) {
 	timer := time.NewTimer(noteDelay)
 	timer.Stop()
 	defer timer.Stop()
@@ -48,7 +54,7 @@ func (l *Log) write() {
 		}
 		if err != nil {
 			l.fail(err, batch)
-			return
+			return true
 		}
 		release(batch, nil)
 		if written && !unsynced {
@@ -65,10 +71,10 @@ func (l *Log) write() {
 		}
 		if err != nil {
 			l.fail(err, nil)
-			return
+			return true
 		}
 		if closing {
-			return
+			return false
 		}
 	}
 }
@@ -81,10 +87,16 @@ func (l *Log) take() (batch []entry, now time.Time) {
 	l.last = later(l.last, l.clock())
 	now = l.last
 	l.mu.Unlock()
-	for range batch {
-		<-l.slots
-	}
+	l.freeSlots(batch)
 	return batch, now
+}
+
+func (l *Log) freeSlots(batch []entry) {
+	for _, e := range batch {
+		if !e.own {
+			<-l.slots
+		}
+	}
 }
 
 func (l *Log) writeBatch(batch []entry) error {
@@ -93,7 +105,7 @@ func (l *Log) writeBatch(batch []entry) error {
 	}
 	l.buf = l.buf[:0]
 	for _, e := range batch {
-		l.buf = l.at.chain.append(l.buf, e.at, e.body)
+		l.buf = l.at.chain.append(l.buf, later(l.at.chain.time, e.at), e.body)
 	}
 	if _, err := l.file.Write(l.buf); err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
@@ -102,6 +114,7 @@ func (l *Log) writeBatch(batch []entry) error {
 		l.at.born = batch[0].at
 	}
 	l.at.size += int64(len(l.buf))
+	l.whole = l.at.extent()
 	if cap(l.buf) > maxBuffer {
 		l.buf = nil
 	}
@@ -116,8 +129,19 @@ func (l *Log) sync() error {
 	if f, ok := l.file.(*os.File); ok && !durable.HasName(f) {
 		return fmt.Errorf("the audit log %s was removed", f.Name())
 	}
+	l.sure = l.whole
 	l.durable.Store(l.at.chain.seq())
+	if l.gap.closing {
+		l.gap = gap{}
+		l.tellFailure(nil)
+	}
 	return nil
+}
+
+func (l *Log) tellFailure(err error) {
+	if l.onFailure != nil {
+		l.onFailure(err)
+	}
 }
 
 // checkpoint signs the log as it stands, which is on stable storage, and puts that on record, so that it leaves with the records.
@@ -153,17 +177,6 @@ func (l *Log) own(now time.Time, r Record) error {
 		return err
 	}
 	return l.sync()
-}
-
-// fail ends the log: err is what everybody hears who waits, and who comes later.
-func (l *Log) fail(err error, batch []entry) {
-	l.mu.Lock()
-	l.err = err
-	batch = append(batch, l.queue...)
-	l.queue = nil
-	l.mu.Unlock()
-	close(l.failed)
-	release(batch, err)
 }
 
 func hasWaiter(batch []entry) bool {

@@ -43,6 +43,7 @@ type setup struct {
 	from    string // further addresses of devices, each with a comma and a space before it
 	host    string // the address to listen at; empty for 127.0.0.1
 	audit   string // further content of the audit block
+	logDir  string // of the audit log; empty for one beside the configuration
 	verbose bool   // the operator log shows everything
 	server  *sshdtest.Server
 }
@@ -85,7 +86,9 @@ func startGateway(t testing.TB, s setup) *gw {
 		s.devices = []device{newDevice("relay")}
 	}
 	g := &gw{t: t, dir: t.TempDir(), server: s.server, devices: s.devices, verbose: s.verbose, exited: make(chan struct{})}
-	g.auditDir = filepath.Join(g.dir, "audit")
+	if g.auditDir = s.logDir; s.logDir == "" {
+		g.auditDir = filepath.Join(g.dir, "audit")
+	}
 	ports := portBlock(t)
 	if s.host == "" {
 		s.host = "127.0.0.1"
@@ -108,7 +111,7 @@ func (g *gw) config(s setup) string {
 	fmt.Fprintf(&b, "zone \"bay\" {\n  listen = %q\n  passive_ports = \"%d-%d\"\n  %s\n}\n", g.addr, g.passive[0], g.passive[1], s.zone)
 	fmt.Fprintf(&b, "conduit \"far\" {\n  address = %q\n  user = %q\n  identity = %q\n  known_hosts = %q\n  root = %q\n  %s\n}\n",
 		s.server.Addr, s.server.User, s.server.Identity, s.server.KnownHosts, s.server.Root, s.conduit)
-	fmt.Fprintf(&b, "audit {\n  dir = \"audit\"\n%s\n}\n", s.audit)
+	fmt.Fprintf(&b, "audit {\n  dir = %q\n%s\n}\n", g.auditDir, s.audit)
 	if s.grace != "" {
 		fmt.Fprintf(&b, "gateway { shutdown_grace = %q }\n", s.grace)
 	}
@@ -307,6 +310,8 @@ func (l *logBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.text.String()
 }
+
+func (l *logBuffer) has(text string) bool { return strings.Contains(l.String(), text) }
 
 func (l *logBuffer) wait(text string, limit time.Duration, end <-chan struct{}) bool {
 	late := time.After(limit)

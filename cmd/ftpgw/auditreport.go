@@ -103,7 +103,7 @@ func tablesOf(r audit.Report) reportDocument {
 	alarms := reportTable{Title: "Conduits, clock and log", Header: []string{"time", "record", "event", "cause", "detail"}}
 	for _, a := range r.Alarms {
 		detail := ""
-		for _, name := range []string{"conduit", "segment", "free", "jump"} {
+		for _, name := range []string{"conduit", "segment", "free", "jump", "failed", "refused"} {
 			if v := a.Detail[name]; v != "" {
 				detail = strings.TrimSpace(detail + " " + name + " " + v)
 			}

@@ -4,9 +4,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
-	"maps"
-	"slices"
 	"sync/atomic"
 
 	"github.com/ftpgw/ftpgw/audit"
@@ -50,22 +49,11 @@ func (z *zoneRecorder) Accepts(zone string) error {
 }
 
 func (z *zoneRecorder) accept(r audit.Record, err error) error {
-	if err == nil || !z.onward[r.Zone] || z.log.Err() == nil {
+	if err == nil || !z.onward[r.Zone] || !errors.Is(err, audit.ErrFailed) {
 		return err
 	}
 	if n := z.skipped.Add(1); n%alarmEvery == 1 {
 		z.logger.Error("ALARM: devices go on without an audit log", "zone", r.Zone, "event", r.Event, "records_lost", n, "error", err)
 	}
 	return nil
-}
-
-// zones are the names of those that go on without a log, or of those that do not.
-func (z *zoneRecorder) zones(onward bool) []string {
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(z.onward)) {
-		if z.onward[name] == onward {
-			names = append(names, name)
-		}
-	}
-	return names
 }

@@ -19,15 +19,10 @@ import (
 
 // watch acts on what happens to a running gateway from outside, until ctx ends.
 func (a *appliance) watch(ctx context.Context, h hooks) {
-	failed := a.log.Failed()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-failed:
-			a.logger.Error("ALARM: the audit log has failed, until the cause is removed and the program restarted",
-				"error", a.log.Err(), "refusing", a.bound.zones(false), "continuing_unrecorded", a.bound.zones(true))
-			failed = nil
 		case <-h.reload:
 			if err := a.reload(ctx, h.load); err != nil {
 				a.logger.Error("the configuration was not reloaded, the old one stays in force", "error", err)

@@ -126,7 +126,7 @@ type appliance struct {
 
 // serve runs a gateway until ctx ends and all devices are gone.
 func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks) (err error) {
-	log, err := audit.Open(cfg.Audit.Dir, auditOptions(cfg.Audit, logger))
+	log, err := audit.Open(cfg.Audit.Dir, auditOptions(cfg, logger))
 	if err != nil {
 		return err
 	}
@@ -206,21 +206,6 @@ func (a *appliance) assemble() error {
 		Gateway: a.gateway, Log: a.recorder, Logger: a.logger, Now: time.Now,
 	})
 	return nil
-}
-
-func auditOptions(c config.Audit, logger *slog.Logger) audit.Options {
-	return audit.Options{
-		Key: c.SigningKey, CheckpointInterval: c.CheckpointInterval,
-		SegmentSize: c.SegmentSize, SegmentAge: c.SegmentAge, Retention: c.Retention,
-		SpaceWarning: c.SpaceWarning,
-		OnSpace: func(low bool, free int64) {
-			if low {
-				logger.Warn("the space of the audit log is low", "dir", c.Dir, "free", free, "warning", c.SpaceWarning)
-				return
-			}
-			logger.Info("the audit log has space again", "dir", c.Dir, "free", free)
-		},
-	}
 }
 
 func frontZones(zones []config.Zone) ([]ftpfront.Zone, error) {
