@@ -98,6 +98,7 @@ func (p *passive) shut() (err error) {
 type active struct {
 	to      netip.AddrPort
 	from    netip.AddrPort // the control connection's local address; port 0 is any
+	device  string         // the zone's network interface, or ""
 	timeout time.Duration
 	stall   time.Duration
 }
@@ -107,7 +108,7 @@ type active struct {
 func (a *active) open(ctx context.Context) (*dataConn, error) {
 	ctx2, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(a.from), Control: reuseAddress}
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(a.from), Control: sourceControl(a.device)}
 	conn, err := d.DialContext(ctx2, "tcp", a.to.String())
 	if err != nil && a.from.Port() != 0 && isAddressTrouble(err) {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.from.Addr(), 0))

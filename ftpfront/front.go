@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/internal/nic"
 	"github.com/ftpgw/ftpgw/policy"
 )
 
@@ -25,7 +26,9 @@ import (
 type Zone struct {
 	Name           string
 	Listen         netip.AddrPort
+	Interface      string // the only network interface that devices come in by; "" for any
 	PassivePorts   PortRange
+	ActivePorts    PortRange  // that a device may name in PORT and EPRT; the zero range for none
 	PassiveAddress netip.Addr // shown in the reply to PASV, where it is not the control connection's own
 	IdleTimeout    time.Duration
 	LoginTimeout   time.Duration // from the connection, or from REIN, to a successful login
@@ -95,7 +98,7 @@ func New(o Options) *Front {
 	}
 	f.SetDevices(o.Devices)
 	for _, z := range o.Zones {
-		at := &zone{Zone: z, ports: newPorts(z.PassivePorts)}
+		at := &zone{Zone: z, ports: newPorts(z.PassivePorts, z.Interface)}
 		if z.TLS != nil {
 			at.tls.Store(z.TLS.Config)
 		}
@@ -116,8 +119,8 @@ func (f *Front) SetTLS(zone string, c *tls.Config) {
 
 // Listen opens the listeners of all zones, or none.
 func (f *Front) Listen(ctx context.Context) error {
-	var lc net.ListenConfig
 	for _, z := range f.zones {
+		lc := net.ListenConfig{Control: nic.Control(z.Interface)}
 		l, err := lc.Listen(ctx, "tcp", z.Listen.String())
 		if err != nil {
 			return errors.Join(fmt.Errorf("zone %q: %w", z.Name, err), f.closeListeners())

@@ -92,7 +92,7 @@ func start(t *testing.T, change func(*Zone)) *fixture {
 		t.Fatal(err)
 	}
 	zone := Zone{
-		Name: "bay", Listen: netip.MustParseAddrPort("127.0.0.1:0"), PassivePorts: PortRange{20000, 29999},
+		Name: "bay", Listen: netip.MustParseAddrPort("127.0.0.1:0"), PassivePorts: PortRange{20000, 29999}, ActivePorts: PortRange{1024, 65535},
 		IdleTimeout: patience, LoginTimeout: patience, DataTimeout: patience, StallTimeout: patience, Greeting: "FTP service ready.",
 	}
 	if change != nil {

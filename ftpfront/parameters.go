@@ -187,10 +187,12 @@ func (s *session) connectForData(to netip.AddrPort) reply {
 		return answer(504, "Address refused.").because(fmt.Errorf("data connection to %s asked for by %s", to, s.who.Peer.Addr()))
 	case to.Port() < 1024:
 		return answer(504, "Address refused.").because(fmt.Errorf("data connection to privileged port %d asked for", to.Port()))
+	case !s.zone.ActivePorts.contains(to.Port()):
+		return answer(504, "Address refused.").because(fmt.Errorf("data connection to port %d asked for, which is not in the zone's active_ports", to.Port()))
 	}
 	s.closeEndpoint()
 	s.endpoint = &active{
-		to: to, from: netip.AddrPortFrom(s.local, s.zone.dataPort()),
+		to: to, from: netip.AddrPortFrom(s.local, s.zone.dataPort()), device: s.zone.Interface,
 		timeout: s.zone.DataTimeout, stall: s.zone.StallTimeout,
 	}
 	return answer(200, "Address noted.")

@@ -3,26 +3,37 @@
 package ftpfront
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"sync"
 	"syscall"
+
+	"github.com/ftpgw/ftpgw/internal/nic"
 )
 
 // PortRange is a range of TCP ports, both ends included.
 type PortRange struct{ First, Last uint16 }
 
+// contains reports whether the port is in the range. The zero range holds none.
+func (r PortRange) contains(port uint16) bool {
+	return r.First > 0 && r.First <= port && port <= r.Last
+}
+
 // ports hands out the passive ports of one zone, in turn, so that a port rests as long as possible before it is used again.
 type ports struct {
 	PortRange
-	mu   sync.Mutex
-	next int // offset from First
-	used map[uint16]bool
+	device string // the network interface to listen at, "" for all
+	mu     sync.Mutex
+	next   int // offset from First
+	used   map[uint16]bool
 }
 
-func newPorts(r PortRange) *ports { return &ports{PortRange: r, used: make(map[uint16]bool)} }
+func newPorts(r PortRange, device string) *ports {
+	return &ports{PortRange: r, device: device, used: make(map[uint16]bool)}
+}
 
 // errNoPort says that every passive port of the zone is taken.
 var errNoPort = errors.New("no passive port is free")
@@ -34,9 +45,10 @@ func (p *ports) listen(addr netip.Addr) (l *net.TCPListener, release func(), err
 		if !ok {
 			break
 		}
-		l, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.AddrPortFrom(addr, port)))
+		lc := net.ListenConfig{Control: nic.Control(p.device)}
+		l, err := lc.Listen(context.Background(), "tcp", netip.AddrPortFrom(addr, port).String()) // it waits for nothing
 		if err == nil {
-			return l, func() { p.release(port) }, nil
+			return l.(*net.TCPListener), func() { p.release(port) }, nil
 		}
 		p.release(port)
 		if !errors.Is(err, syscall.EADDRINUSE) {
@@ -65,6 +77,20 @@ func (p *ports) release(port uint16) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.used, port)
+}
+
+// sourceControl is for active data connections of a zone: see reuseAddress and package nic.
+func sourceControl(device string) func(network, address string, c syscall.RawConn) error {
+	bind := nic.Control(device)
+	if bind == nil {
+		return reuseAddress
+	}
+	return func(network, address string, c syscall.RawConn) error {
+		if err := bind(network, address, c); err != nil {
+			return err
+		}
+		return reuseAddress(network, address, c)
+	}
 }
 
 // reuseAddress lets the fixed source port of active data connections be used for several devices at a time.

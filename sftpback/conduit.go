@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"path"
 	"strings"
 	"sync"
@@ -32,6 +33,9 @@ type Config struct {
 	HostKey       string // one line "type base64", or ""
 	Root          string // absolute path on the server; nothing outside it is ever touched
 	Connections   int    // SSH connections kept open (2)
+
+	SourceAddress netip.Addr // of this machine, to dial from; the zero Addr: the kernel chooses
+	Interface     string     // network interface to dial by, or ""
 
 	DialTimeout    time.Duration // for TCP, SSH and SFTP handshake together (10 s)
 	RequestTimeout time.Duration // silence after which a connection is given up (30 s)

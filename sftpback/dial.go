@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/ftpgw/ftpgw/internal/nic"
 )
 
 // clientVersion is what the server sees of us (RFC 4253 section 4.2): no version number for scanners to collect.
@@ -43,7 +46,13 @@ func strong() ssh.Config {
 func (d *dialer) dial(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.DialTimeout)
 	defer cancel()
-	nd := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: d.cfg.KeepAlive, Interval: d.cfg.KeepAlive, Count: 4}}
+	nd := net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: d.cfg.KeepAlive, Interval: d.cfg.KeepAlive, Count: 4},
+		Control:         nic.Control(d.cfg.Interface),
+	}
+	if d.cfg.SourceAddress.IsValid() {
+		nd.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.cfg.SourceAddress, 0))
+	}
 	raw, err := nd.DialContext(ctx, "tcp", d.cfg.Address)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)

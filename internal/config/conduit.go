@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"time"
@@ -16,11 +17,13 @@ import (
 
 // Conduit is one SFTP server that the gateway dials.
 type Conduit struct {
-	Name, Address, User string // Address is host:port
-	Identity            string // private key file, absolute; or ""
-	IdentityAgent       string // socket of an ssh-agent, absolute; or ""
-	KnownHosts, HostKey string // exactly one is set: an absolute file name, or "type base64"
-	Root                string // absolute and clean
+	Name, Address, User string     // Address is host:port
+	Identity            string     // private key file, absolute; or ""
+	IdentityAgent       string     // socket of an ssh-agent, absolute; or ""
+	KnownHosts, HostKey string     // exactly one is set: an absolute file name, or "type base64"
+	Root                string     // absolute and clean
+	SourceAddress       netip.Addr // to dial from; the zero Addr: the kernel chooses
+	Interface           string     // to dial by; "": the kernel chooses
 	Connections         int
 	DialTimeout         time.Duration
 	RequestTimeout      time.Duration
@@ -46,6 +49,10 @@ func conduitSpec() blockSpec {
 				meaning: "The server's public host key, as one line."},
 			{name: "root", kind: kindPath, required: true, example: `"/ingest/station-12"`,
 				meaning: "The absolute directory on the server below which everything stays. It must exist."},
+			{name: "source_address", kind: kindAddress, absent: "the kernel chooses", example: `"192.0.2.10"`,
+				meaning: "The address of this machine from which the server is dialled."},
+			{name: "interface", kind: kindText, absent: "the kernel chooses", example: `"eth0"`,
+				meaning: "The network interface by which the server is dialled, whatever the routes say. It takes no privilege from Linux 5.7 on."},
 			{name: "connections", kind: kindNumber, fallback: "2", example: "4",
 				meaning: "How many SSH connections are kept open, 1 to 16. All sessions share them."},
 			{name: "dial_timeout", kind: kindDuration, fallback: "10s", example: `"5s"`,
@@ -70,6 +77,8 @@ func (d *decoder) conduit(block *hcl.Block) Conduit {
 	}
 	b.identity(&c)
 	b.hostKey(&c)
+	c.SourceAddress = b.sourceAddress(c.Address)
+	c.Interface = b.networkInterface()
 	c.Connections = b.number("connections", 1, 16)
 	c.DialTimeout = b.duration("dial_timeout")
 	c.RequestTimeout = b.duration("request_timeout")

@@ -22,6 +22,7 @@ type Config struct {
 	Groups   []Group
 	Policy   *policy.Policy
 	Files    []string // what was read, in order, as Load was told
+	Lists    []string // further files whose content is part of the configuration, absolute
 	Digest   string   // hex SHA-256 over the files' base names and contents
 }
 
@@ -29,7 +30,22 @@ type Config struct {
 type Gateway struct {
 	ShutdownGrace time.Duration // how long running transfers may go on after SIGTERM
 	StateDir      string        // absolute; the appliance's own state, which is not evidence
+	Sandbox       string        // SandboxRequired, SandboxBestEffort or SandboxOff
+	Forwarding    string        // ForwardingWarn or ForwardingRefuse
 }
+
+// How much the gateway insists on being confined by the kernel.
+const (
+	SandboxRequired   = "required"
+	SandboxBestEffort = "best-effort"
+	SandboxOff        = "off"
+)
+
+// What a gateway does on a machine that forwards packets.
+const (
+	ForwardingWarn   = "warn"
+	ForwardingRefuse = "refuse"
+)
 
 func gatewaySpec() blockSpec {
 	return blockSpec{
@@ -40,6 +56,10 @@ func gatewaySpec() blockSpec {
 				meaning: "How long running transfers may go on after SIGTERM before they are broken off."},
 			{name: "state_dir", kind: kindPath, absent: "the directory state beside the directory of the audit log", example: `"/var/lib/ftpgw/state"`,
 				meaning: "The directory of what the gateway keeps for itself from one run to the next, and of its control socket. It is created where it is missing, for its owner alone, and is used by one gateway at a time."},
+			{name: "sandbox", kind: kindText, fallback: SandboxBestEffort, example: `"required"`,
+				meaning: "At start the gateway has the kernel (Landlock) confine it to the files and TCP ports that the configuration names. `\"best-effort\"`: as far as the kernel can, with a line in the log that says how far. `\"required\"`: it does not start where files and TCP ports cannot both be confined (Linux before 6.7). `\"off\"`: it is not confined. See [hardening](hardening.md)."},
+			{name: "forwarding", kind: kindText, fallback: ForwardingWarn, example: `"refuse"`,
+				meaning: "What happens on a machine that forwards IP packets from one of its interfaces to another, past the gateway. `\"warn\"`: a warning in the log and a record. `\"refuse\"`: the gateway does not start."},
 		},
 	}
 }
@@ -47,6 +67,8 @@ func gatewaySpec() blockSpec {
 func (d *decoder) gateway(block *hcl.Block) Gateway {
 	b := d.open(gatewaySpec(), block.Body, "", block.DefRange)
 	g := Gateway{ShutdownGrace: b.duration("shutdown_grace"), StateDir: b.path("state_dir")}
+	g.Sandbox = b.word("sandbox", SandboxRequired, SandboxBestEffort, SandboxOff)
+	g.Forwarding = b.word("forwarding", ForwardingWarn, ForwardingRefuse)
 	if g.StateDir == "" {
 		return g
 	}

@@ -133,6 +133,9 @@ func parse(path, dir string, sources []source, checks Checks) (*Config, error) {
 	for _, s := range sources {
 		c.Files = append(c.Files, s.name)
 	}
+	for _, s := range d.listed {
+		c.Lists = append(c.Lists, s.name)
+	}
 	c.Digest = digest(append(sources, d.listed...))
 	c.Policy = c.Policy.WithDigest(c.Digest)
 	return c, nil

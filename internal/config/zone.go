@@ -13,7 +13,9 @@ import (
 type Zone struct {
 	Name         string
 	Listen       netip.AddrPort // port 0: the kernel chooses
+	Interface    string         // the only one that devices come in by; "" for any
 	PassivePorts PortRange
+	ActivePorts  PortRange // that a device may name in PORT and EPRT; the zero range: none
 	// PassiveAddress is what the 227 reply to PASV says. The zero Addr stands for the local address of the control connection.
 	PassiveAddress netip.Addr
 	IdleTimeout    time.Duration // between two commands
@@ -45,6 +47,10 @@ func zoneSpec() blockSpec {
 				meaning: "Where the gateway listens for control connections: an IP address of this machine and a port. Names are not accepted. Port 0 lets the kernel choose."},
 			{name: "passive_ports", kind: kindPortRange, required: true, example: `"50000-50099"`,
 				meaning: "The ports for passive data connections (PASV, EPSV). A port is in use from PASV or EPSV to the end of the transfer, or for data_timeout where none follows; a firewall in the zone must let them pass."},
+			{name: "active_ports", kind: kindPortRange, fallback: "1024-65535", example: `"none"`,
+				meaning: "The ports, 1024 or above, at which devices may wait for active data connections (PORT, EPRT), or `\"none\"`. The gateway's sandbox lets it connect to these ports and to those of conduits and sinks: the narrower the range, the less a gateway that was taken over can reach."},
+			{name: "interface", kind: kindText, absent: "connections may come in by any interface", example: `"eth1"`,
+				meaning: "The network interface of the zone. Without it, Linux also accepts a connection to the address of this zone that comes in by the interface of another one."},
 			{name: "passive_address", kind: kindAddress, absent: "the address at which the device reached the gateway", example: `"192.0.2.10"`,
 				meaning: "The IPv4 address that the reply to PASV names, where devices reach the gateway through address translation."},
 			{name: "idle_timeout", kind: kindDuration, fallback: "5m", example: `"10m"`,
@@ -91,6 +97,8 @@ func (d *decoder) zone(block *hcl.Block) zoneEntry {
 			b.invalid("passive_ports", text, err)
 		}
 	}
+	z.ActivePorts = b.activePorts()
+	z.Interface = b.networkInterface()
 	z.PassiveAddress = b.passiveAddress()
 	z.IdleTimeout = b.duration("idle_timeout")
 	z.LoginTimeout = b.duration("login_timeout")

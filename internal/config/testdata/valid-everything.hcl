@@ -3,12 +3,16 @@
 gateway {
   shutdown_grace = "2m"
   state_dir      = "/var/lib/ftpgw/appliance"
+  sandbox        = "required"
+  forwarding     = "refuse"
 }
 
 zone "bay-7" {
   on_failure = "continue"
   listen          = "[::1]:2121"
   passive_ports   = "50000-50099"
+  active_ports    = "1024-4095"
+  interface       = "eth1"
   passive_address = "192.0.2.10"
   idle_timeout    = "10m"
   login_timeout   = "30s"
@@ -42,6 +46,8 @@ conduit "control-centre" {
   identity_agent  = "/run/ftpgw/agent.sock"
   host_key        = "ssh-ed25519 AAAA"
   root            = "/ingest/ss7/"
+  source_address  = "192.0.2.10"
+  interface       = "eth0"
   connections     = 4
   dial_timeout    = "5s"
   request_timeout = "1m"
