@@ -22,6 +22,7 @@ const (
 	LogSpaceOK        Event = "log.space_ok"
 	LogTrouble        Event = "log.trouble"
 	ClockJumped       Event = "clock.jumped"
+	ForwardingFound   Event = "forwarding.found"
 	ConduitUp         Event = "conduit.up"
 	ConduitDown       Event = "conduit.down"
 	SessionOpen       Event = "session.open"

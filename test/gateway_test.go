@@ -38,6 +38,7 @@ type setup struct {
 	devices []device
 	rules   string // HCL; empty for one rule that allows everything
 	grace   string // shutdown_grace; empty for the default
+	gateway string // further attributes of the gateway block
 	conduit string // further attributes of the conduit
 	zone    string // further attributes of the zone
 	from    string // further addresses of devices, each with a comma and a space before it
@@ -113,8 +114,9 @@ func (g *gw) config(s setup) string {
 		s.server.Addr, s.server.User, s.server.Identity, s.server.KnownHosts, s.server.Root, s.conduit)
 	fmt.Fprintf(&b, "audit {\n  dir = %q\n%s\n}\n", g.auditDir, s.audit)
 	if s.grace != "" {
-		fmt.Fprintf(&b, "gateway { shutdown_grace = %q }\n", s.grace)
+		s.gateway += fmt.Sprintf("\n  shutdown_grace = %q", s.grace)
 	}
+	fmt.Fprintf(&b, "gateway {\n  %s\n}\n", s.gateway)
 	for _, d := range s.devices {
 		hash, err := bcrypt.GenerateFromPassword([]byte(d.password), bcrypt.MinCost)
 		if err != nil {

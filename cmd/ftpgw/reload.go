@@ -36,11 +36,11 @@ func (a *appliance) watch(ctx context.Context, h hooks) {
 func (a *appliance) reload(ctx context.Context, load func() (*config.Config, error)) error {
 	cfg, err := load()
 	if err != nil {
-		return a.refuseReload(err)
+		return a.refuseReload(explainDenied(err))
 	}
 	keys, err := keyDigest(cfg)
 	if err != nil {
-		return a.refuseReload(err)
+		return a.refuseReload(explainDenied(err))
 	}
 	if changed := a.needRestart(cfg, keys); len(changed) > 0 {
 		return a.refuseReload(fmt.Errorf("changed, and only a restart can apply it: %s", strings.Join(changed, ", ")))

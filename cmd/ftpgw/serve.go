@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -58,6 +59,8 @@ Sessions of devices that were removed or changed are cut; all others go on under
 				reload: hup,
 				load:   func() (*config.Config, error) { return loadQuietly(env, path) },
 				ready:  func(*appliance) {},
+
+				confine: confineProcess, proc: os.DirFS("/proc"),
 			})
 		},
 	}
@@ -108,6 +111,10 @@ type hooks struct {
 	load   func() (*config.Config, error)
 	ready  func(*appliance)   // called once, when all zones listen
 	seen   func(audit.Record) // where not nil, called with every record that the log has taken
+
+	// Where a process is nothing but a gateway: what confines it, and /proc to see whether the machine forwards packets.
+	confine func(*config.Config, *slog.Logger) (report string, err error)
+	proc    fs.FS
 }
 
 // appliance is a gateway with all its parts, wired together.
@@ -130,16 +137,22 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	if err != nil {
 		return err
 	}
+	state, err := openStateDir(cfg.Gateway.StateDir)
+	if err != nil {
+		return errors.Join(err, log.Close())
+	}
+	defer func() { err = errors.Join(err, state.Close()) }()
+	confined := ""
+	if h.confine != nil {
+		if confined, err = h.confine(cfg, logger); err != nil {
+			return errors.Join(err, log.Close())
+		}
+	}
 	sinks, err := startSinks(ctx, cfg.Audit, log, h.stdout, logger)
 	if err != nil {
 		return errors.Join(err, log.Close())
 	}
 	defer func() { err = errors.Join(err, sinks.close()) }()
-	state, err := openStateDir(cfg.Gateway.StateDir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, state.Close()) }()
 	a := &appliance{cfg: cfg, logger: logger, log: log, bound: newZoneRecorder(log, cfg.Zones, logger)}
 	a.recorder = a.bound
 	if h.seen != nil {
@@ -151,8 +164,14 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	if err := a.assemble(); err != nil {
 		return err
 	}
-	if err := a.recordStart(ctx); err != nil {
+	if err := a.recordStart(ctx, confined); err != nil {
 		return err
+	}
+	var forwarding []string
+	if h.proc != nil {
+		if forwarding, err = a.startForwarding(h.proc); err != nil {
+			return err
+		}
 	}
 	// The conduits outlive the devices: a transfer that finishes within the grace needs them to the end.
 	back, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -171,6 +190,9 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(cfg.Conduits), "devices", len(cfg.Devices))
 	running.Go(func() { a.watch(back, h) })
 	running.Go(func() { a.watchClock(back) })
+	if h.proc != nil {
+		running.Go(func() { a.watchForwarding(back, h.proc, forwarding) })
+	}
 	h.ready(a)
 	return a.front.Serve(ctx, cfg.Gateway.ShutdownGrace)
 }
@@ -185,6 +207,7 @@ func (a *appliance) assemble() error {
 		conduit, err := sftpback.New(sftpback.Config{
 			Name: c.Name, Address: c.Address, User: c.User, Identity: c.Identity, IdentityAgent: c.IdentityAgent,
 			KnownHosts: c.KnownHosts, HostKey: c.HostKey, Root: c.Root, Connections: c.Connections,
+			SourceAddress: c.SourceAddress, Interface: c.Interface,
 			DialTimeout: c.DialTimeout, RequestTimeout: c.RequestTimeout, KeepAlive: c.KeepAlive,
 			Instance: a.log.Instance(), Logger: a.logger, OnState: onState,
 		})
@@ -201,6 +224,7 @@ func (a *appliance) assemble() error {
 		return err
 	}
 	warnOfExpiry(a.logger, zones)
+	warnOfOpenZones(a.logger, a.cfg.Zones)
 	a.front = ftpfront.New(ftpfront.Options{
 		Zones: zones, Devices: frontDevices(a.cfg.Devices),
 		Gateway: a.gateway, Log: a.recorder, Logger: a.logger, Now: time.Now,
@@ -217,8 +241,9 @@ func frontZones(zones []config.Zone) ([]ftpfront.Zone, error) {
 		}
 		out = append(out, ftpfront.Zone{
 			Name: z.Name, Listen: z.Listen, PassiveAddress: z.PassiveAddress,
-			PassivePorts: ftpfront.PortRange{First: z.PassivePorts.First, Last: z.PassivePorts.Last},
-			IdleTimeout:  z.IdleTimeout, LoginTimeout: z.LoginTimeout, DataTimeout: z.DataTimeout, StallTimeout: z.StallTimeout,
+			PassivePorts: ftpfront.PortRange{First: z.PassivePorts.First, Last: z.PassivePorts.Last}, Interface: z.Interface,
+			ActivePorts: ftpfront.PortRange{First: z.ActivePorts.First, Last: z.ActivePorts.Last},
+			IdleTimeout: z.IdleTimeout, LoginTimeout: z.LoginTimeout, DataTimeout: z.DataTimeout, StallTimeout: z.StallTimeout,
 			Settle: z.Settle, RefuseWithoutConduit: z.RefuseWithoutConduit, Greeting: z.Greeting, TLS: t, Quirks: frontQuirks(z.Quirks),
 		})
 	}
@@ -256,8 +281,12 @@ func frontSwitch(f config.Flag) ftpfront.Switch {
 }
 
 // recordStart puts on record what this run begins with.
-func (a *appliance) recordStart(ctx context.Context) error {
-	if err := a.log.Note(audit.Record{Event: audit.GatewayStart, Detail: map[string]string{"version": version()}}); err != nil {
+func (a *appliance) recordStart(ctx context.Context, confined string) error {
+	detail := map[string]string{"version": version()}
+	if confined != "" {
+		detail["sandbox"] = confined
+	}
+	if err := a.log.Note(audit.Record{Event: audit.GatewayStart, Detail: detail}); err != nil {
 		return err
 	}
 	return a.log.Record(ctx, audit.Record{Event: audit.ConfigLoaded, Detail: map[string]string{"digest": a.cfg.Digest}})
