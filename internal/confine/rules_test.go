@@ -37,12 +37,14 @@ func TestRulesFollowFromTheConfiguration(t *testing.T) {
 		notify string
 		more   Rules
 	}{
-		"nothing":          {},
-		"directory":        {change: func(c *config.Config) { c.Files = append(c.Files, "/etc/ftpgw/more.hcl") }, more: Rules{Files: []string{"/etc/ftpgw/more.hcl"}}},
-		"list of digests":  {change: func(c *config.Config) { c.Lists = []string{"/etc/ftpgw/sha256"} }, more: Rules{Files: []string{"/etc/ftpgw/sha256"}}},
-		"signing key":      {change: func(c *config.Config) { c.Audit.SigningKey = "/etc/key" }, more: Rules{Files: []string{"/etc/key"}}},
-		"port 21":          {change: func(c *config.Config) { c.Zones[0].Listen = netip.MustParseAddrPort("10.7.0.1:21") }, more: Rules{Listen: []config.PortRange{span(20, 21)}}},
-		"another zone":     {change: func(c *config.Config) { c.Zones = append(c.Zones, config.Zone{Listen: netip.MustParseAddrPort("[::1]:2122"), PassivePorts: span(50100, 50200)}) }, more: Rules{Listen: []config.PortRange{span(2122, 2122), span(50100, 50200)}}},
+		"nothing":         {},
+		"directory":       {change: func(c *config.Config) { c.Files = append(c.Files, "/etc/ftpgw/more.hcl") }, more: Rules{Files: []string{"/etc/ftpgw/more.hcl"}}},
+		"list of digests": {change: func(c *config.Config) { c.Lists = []string{"/etc/ftpgw/sha256"} }, more: Rules{Files: []string{"/etc/ftpgw/sha256"}}},
+		"signing key":     {change: func(c *config.Config) { c.Audit.SigningKey = "/etc/key" }, more: Rules{Files: []string{"/etc/key"}}},
+		"port 21":         {change: func(c *config.Config) { c.Zones[0].Listen = netip.MustParseAddrPort("10.7.0.1:21") }, more: Rules{Listen: []config.PortRange{span(20, 21)}}},
+		"another zone": {change: func(c *config.Config) {
+			c.Zones = append(c.Zones, config.Zone{Listen: netip.MustParseAddrPort("[::1]:2122"), PassivePorts: span(50100, 50200)})
+		}, more: Rules{Listen: []config.PortRange{span(2122, 2122), span(50100, 50200)}}},
 		"active ports":     {change: func(c *config.Config) { c.Zones[0].ActivePorts = span(4000, 5000) }, more: Rules{Connect: []config.PortRange{span(4000, 5000)}}},
 		"all active ports": {change: func(c *config.Config) { c.Zones[0].ActivePorts = span(1024, 65535) }, more: Rules{Connect: []config.PortRange{span(1024, 65535)}}},
 		"certificates": {change: func(c *config.Config) {
