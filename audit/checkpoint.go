@@ -79,6 +79,9 @@ func loadKey(path, pub, instance string) (note.Signer, error) {
 	if errors.Is(err, fs.ErrNotExist) && !known {
 		secret, err = makeKey(path, instance)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the signing key is missing, and %s says that there was one; put it back, or say where it is: %w", pub, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("the signing key: %w", err)
 	}

@@ -16,7 +16,7 @@
 //	audit-00000001.jsonl  the records; segments are read in the order of their names, and the last one is written
 //	audit-*.jsonl.zst     a segment that is finished, compressed
 //	checkpoint            the last signed head of the tree
-//	checkpoint.pub        the public key of the checkpoints; the secret one is checkpoint.key, unless Options.Key says otherwise
+//	checkpoint.pub        the public key of the checkpoints; the secret one is where Options.Key says
 //	torn                  only while a torn tail is being recovered
 //
 // # Evidence

@@ -211,7 +211,7 @@ func (g *gw) check() {
 		if err != nil {
 			g.t.Error(err)
 		}
-		g.noSecrets("the audit file "+e.Name(), string(content), secrets)
+		g.noSecrets("the audit file "+e.Name(), string(content), append(secrets[:len(secrets):len(secrets)], "PRIVATE+KEY"))
 	}
 	if err := audit.Lines(g.auditDir, func(line []byte) error { // compressed ones as well
 		g.noSecrets("the audit log", string(line), secrets)

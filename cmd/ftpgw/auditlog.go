@@ -3,7 +3,12 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/internal/config"
@@ -13,8 +18,8 @@ import (
 func auditOptions(cfg *config.Config, logger *slog.Logger) audit.Options {
 	c := cfg.Audit
 	return audit.Options{
-		Key: c.SigningKey, CheckpointInterval: c.CheckpointInterval,
-		SegmentSize: c.SegmentSize, SegmentAge: c.SegmentAge, Retention: c.Retention,
+		CheckpointInterval: c.CheckpointInterval,
+		SegmentSize:        c.SegmentSize, SegmentAge: c.SegmentAge, Retention: c.Retention,
 		SpaceWarning: c.SpaceWarning,
 		OnSpace: func(low bool, free int64) {
 			if low {
@@ -32,6 +37,40 @@ func auditOptions(cfg *config.Config, logger *slog.Logger) audit.Options {
 			logger.Warn("the audit log is written again", "dir", c.Dir)
 		},
 	}
+}
+
+// keyFile is the name of the key that signs checkpoints, where the configuration does not say another.
+const keyFile = "checkpoint.key"
+
+// openAudit opens the audit log.
+func openAudit(cfg *config.Config, logger *slog.Logger) (*audit.Log, error) {
+	opts := auditOptions(cfg, logger)
+	var err error
+	if opts.Key, err = signingKey(cfg, logger); err != nil {
+		return nil, err
+	}
+	return audit.Open(cfg.Audit.Dir, opts)
+}
+
+// signingKey is the file of the key. Earlier versions kept it beside the log, so that whoever copied the log had the key as well: there
+// it is used where it is, since another key would end the line of checkpoints, and the operator is asked to move it.
+func signingKey(cfg *config.Config, logger *slog.Logger) (string, error) {
+	if cfg.Audit.SigningKey != "" {
+		return cfg.Audit.SigningKey, nil
+	}
+	here, before := filepath.Join(cfg.Gateway.StateDir, keyFile), filepath.Join(cfg.Audit.Dir, keyFile)
+	if _, err := os.Lstat(here); !errors.Is(err, fs.ErrNotExist) {
+		return here, nil // what is wrong with it is said when it is read
+	}
+	switch _, err := os.Lstat(before); {
+	case errors.Is(err, fs.ErrNotExist):
+		return here, nil
+	case err != nil:
+		return "", fmt.Errorf("look for the signing key: %w", err)
+	}
+	logger.Warn("the signing key lies in the directory of the audit log, where every copy of the log takes it along; move it while the gateway is stopped",
+		"from", before, "to", here)
+	return before, nil
 }
 
 // zoneNames are those of the zones that do this when the log fails.

@@ -133,15 +133,15 @@ type appliance struct {
 
 // serve runs a gateway until ctx ends and all devices are gone.
 func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks) (err error) {
-	log, err := audit.Open(cfg.Audit.Dir, auditOptions(cfg, logger))
+	state, err := openStateDir(cfg.Gateway.StateDir)
 	if err != nil {
 		return err
 	}
-	state, err := openStateDir(cfg.Gateway.StateDir)
-	if err != nil {
-		return errors.Join(err, log.Close())
-	}
 	defer func() { err = errors.Join(err, state.Close()) }()
+	log, err := openAudit(cfg, logger)
+	if err != nil {
+		return err
+	}
 	confined := ""
 	if h.confine != nil {
 		if confined, err = h.confine(cfg, logger); err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -15,7 +14,7 @@ import (
 // Audit says where the audit log is kept.
 type Audit struct {
 	Dir                string // absolute
-	SigningKey         string // file, absolute
+	SigningKey         string // file, absolute; empty: checkpoint.key in the state directory
 	CheckpointInterval time.Duration
 	SegmentSize        int64 // bytes
 	SegmentAge         time.Duration
@@ -39,8 +38,8 @@ func auditSpec() blockSpec {
 		attributes: []attribute{
 			{name: "dir", kind: kindPath, required: true, example: `"/var/lib/ftpgw/audit"`,
 				meaning: "The directory of the log. It is created where it is missing."},
-			{name: "signing_key", kind: kindPath, absent: "checkpoint.key in the directory of the log", example: `"/etc/ftpgw/checkpoint.key"`,
-				meaning: "The file of the Ed25519 key that signs checkpoints (the C2SP signed-note format). It is made where it is missing; its public half is checkpoint.pub in the directory of the log."},
+			{name: "signing_key", kind: kindPath, absent: "checkpoint.key in the gateway's state_dir; where an older version has left it in the directory of the log, it is used there", example: `"/etc/ftpgw/checkpoint.key"`,
+				meaning: "The file of the Ed25519 key that signs checkpoints (the C2SP signed-note format). It is made where it is missing; its public half is checkpoint.pub in the directory of the log. Whoever copies that directory must not get the key with it."},
 			{name: "checkpoint_interval", kind: kindDuration, fallback: "1m", example: `"10m"`,
 				meaning: "While records are written a checkpoint is signed this often, and one more when the gateway stops."},
 			{name: "segment_size", kind: kindSize, fallback: "64MiB", example: `"256MiB"`,
@@ -66,9 +65,6 @@ func (d *decoder) audit(block *hcl.Block) Audit {
 	a.Retention = time.Duration(b.number("retention_days", leastRetention, mostRetention)) * day
 	if a.SegmentSize > 0 && a.SegmentSize < leastSegment {
 		b.fail(b.valueRange("segment_size"), "Invalid segment_size", "A file of the log holds 1 MiB at least: each begins with a summary of all before it.")
-	}
-	if a.SigningKey == "" && a.Dir != "" {
-		a.SigningKey = filepath.Join(a.Dir, "checkpoint.key")
 	}
 	if a.Dir == "" {
 		return a
