@@ -60,7 +60,7 @@ func (u *upload) publish(ctx context.Context, hold func() error) (atomic bool, e
 	if err := hold(); err != nil {
 		return false, err
 	}
-	unlock, err := u.conduit.locks.lock(ctx, u.final)
+	unlock, err := u.conduit.locks.Lock(ctx, u.final)
 	if err != nil {
 		return false, err
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/internal/keylock"
 )
 
 // Config describes a conduit. Name, Address, User, Root, Instance, one of Identity and IdentityAgent, and exactly one of KnownHosts
@@ -54,7 +55,7 @@ type Conduit struct {
 	log       *slog.Logger
 	pool      *pool
 	leftovers *leftovers
-	locks     keyedLocks
+	locks     keylock.Locks
 	active    activeFiles
 	buffers   sync.Pool // of *[]byte; see buffer
 

@@ -206,17 +206,13 @@ func stalledRename(t *testing.T, f *far, prepare, meanwhile func()) error {
 	if _, err := u.Write([]byte("12345")); err != nil {
 		t.Fatal(err)
 	}
-	unlock, err := f.locks.lock(t.Context(), u.final)
+	unlock, err := f.locks.Lock(t.Context(), u.final)
 	if err != nil {
 		t.Fatal(err)
 	}
 	result := make(chan error)
 	go func() { _, err := u.Commit(t.Context(), gateway.Terms{}); result <- err }()
-	eventually(t, "the rename's turn", func() bool {
-		f.locks.mu.Lock()
-		defer f.locks.mu.Unlock()
-		return f.locks.held[u.final].users == 2
-	})
+	eventually(t, "the rename's turn", func() bool { return f.locks.Users(u.final) == 2 })
 	prepare()
 	unlock()
 	meanwhile()

@@ -153,7 +153,7 @@ func (c *Conduit) move(ctx context.Context, ch *channel, old, at spot) error {
 		return fs.ErrExist
 	}
 	// The same lock as that of uploads, so that none is replaced between its comparison and its rename.
-	unlock, err := c.locks.lock(ctx, at.remote)
+	unlock, err := c.locks.Lock(ctx, at.remote)
 	if err != nil {
 		return err
 	}

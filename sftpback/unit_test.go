@@ -228,25 +228,3 @@ func TestReplay(t *testing.T) {
 		}
 	}
 }
-
-func TestKeyedLocks(t *testing.T) {
-	var k keyedLocks
-	unlock, err := k.lock(t.Context(), "a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other, err := k.lock(t.Context(), "b")
-	if err != nil {
-		t.Fatal(err)
-	}
-	other()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := k.lock(ctx, "a"); !errors.Is(err, context.Canceled) {
-		t.Errorf("a held lock: %v", err)
-	}
-	unlock()
-	if len(k.held) != 0 {
-		t.Errorf("%d locks are kept", len(k.held))
-	}
-}
