@@ -2,6 +2,8 @@
 
 package policy
 
+import "time"
+
 // Acknowledge says when a device gets its 226.
 type Acknowledge string
 
@@ -9,6 +11,34 @@ type Acknowledge string
 const (
 	Delivered Acknowledge = "delivered"
 	Spooled   Acknowledge = "spooled"
+)
+
+// Offline says what a device is shown of names on the far side while the conduit is down.
+type Offline string
+
+// ShowSpool: what the spool knows. RefuseOffline, which is also the zero Offline: the device is told to try again.
+const (
+	ShowSpool     Offline = "spool"
+	RefuseOffline Offline = "refuse"
+)
+
+// SetKind names what makes several files one: they are held in the spool until all are there, and published together.
+type SetKind string
+
+// NoSet: each file stands for itself. ComtradeSet: the files of one COMTRADE record (IEC 60255-24), which have one name and the
+// extensions .cfg, .dat, .hdr and .inf.
+const (
+	NoSet       SetKind = ""
+	ComtradeSet SetKind = "comtrade"
+)
+
+// Overdue says what becomes of a set that is not whole when its time has passed.
+type Overdue string
+
+// PublishOverdue: what has come is published. HoldOverdue: it is held until somebody releases it.
+const (
+	PublishOverdue Overdue = "publish"
+	HoldOverdue    Overdue = "hold"
 )
 
 // Verification says how it is made sure, before a file gets its final name, that the far side holds what was sent.
@@ -47,6 +77,11 @@ type Delivery struct {
 	Verify        Verification // empty is VerifySize
 	RequireFsync  bool
 	RequireAtomic bool
+	// Offline is about what is looked at, Set and the two behind it about what is uploaded, all with acknowledge "spooled" alone.
+	Offline    Offline
+	Set        SetKind
+	SetTimeout time.Duration // from the newest file of the set
+	SetOverdue Overdue
 	// Expect, where not nil, is what is known of the files besides, and Incomplete what becomes of one that is not whole.
 	Expect     *Expectation
 	Incomplete Incomplete

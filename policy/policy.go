@@ -145,17 +145,36 @@ func (p *Policy) CutOff(rule string, at time.Time) bool {
 	return r != nil && r.Window != nil && r.Window.CutOff && !r.Window.Open(at)
 }
 
-// ConduitsFor names the conduits that a device's directories are looked up on where no rule is asked (CWD): those of all rules that
+// Holds reports whether the named rule's window is open at that instant. A rule that there is no more, or that has no window, keeps
+// nothing from moving.
+func (p *Policy) Holds(rule string, at time.Time) bool {
+	r := p.named[rule]
+	return r == nil || r.Window.Open(at)
+}
+
+// Lead is a conduit to which rules lead a device. Spooled is true where one of them has what is uploaded kept in the spool.
+type Lead struct {
+	Conduit string
+	Spooled bool
+}
+
+// LeadsFor names the conduits that a device's directories are looked up on where no rule is asked (CWD): those of all rules that
 // could ever allow this device something, in the order of the rules, each once.
-func (p *Policy) ConduitsFor(device, zone string, peer netip.Addr) []string {
+func (p *Policy) LeadsFor(device, zone string, peer netip.Addr) []Lead {
 	in := p.inquire(Question{Device: device, Zone: zone, Peer: peer})
-	var conduits []string
+	var leads []Lead
 	for _, r := range p.rulesAbout(device) {
-		if !r.Deny && r.matchSubject(&in) == "" && !slices.Contains(conduits, r.Deliver.Conduit) {
-			conduits = append(conduits, r.Deliver.Conduit)
+		if r.Deny || r.matchSubject(&in) != "" {
+			continue
 		}
+		i := slices.IndexFunc(leads, func(l Lead) bool { return l.Conduit == r.Deliver.Conduit })
+		if i < 0 {
+			i = len(leads)
+			leads = append(leads, Lead{Conduit: r.Deliver.Conduit})
+		}
+		leads[i].Spooled = leads[i].Spooled || r.Deliver.Acknowledge == Spooled
 	}
-	return conduits
+	return leads
 }
 
 func (r *compiled) decide(in *inquiry) Decision {

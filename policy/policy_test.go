@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ftpgw/ftpgw/policy"
 )
@@ -181,13 +182,49 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-func TestConduitsFor(t *testing.T) {
+func TestLeadsFor(t *testing.T) {
 	p := substation(t)
 	peer := netip.MustParseAddr("192.0.2.1")
-	if c := p.ConduitsFor("relay-1", "bay-9", peer); !slices.Equal(c, []string{"control-centre"}) {
-		t.Errorf("got %q", c)
+	if l := p.LeadsFor("relay-1", "bay-9", peer); !slices.Equal(l, []policy.Lead{{Conduit: "control-centre"}}) {
+		t.Errorf("got %v", l)
 	}
-	if c := p.ConduitsFor("meter-1", "bay-9", peer); len(c) > 0 {
-		t.Errorf("a device without rules got %q", c)
+	if l := p.LeadsFor("meter-1", "bay-9", peer); len(l) > 0 {
+		t.Errorf("a device without rules got %v", l)
+	}
+	p, err := policy.New([]policy.Rule{
+		{Name: "a", Reason: "r", Ops: []policy.Operation{policy.List}, Deliver: policy.Delivery{Conduit: "x"}},
+		{Name: "b", Reason: "r", Ops: []policy.Operation{policy.Upload}, Deliver: policy.Delivery{Conduit: "x", Acknowledge: policy.Spooled}},
+		{Name: "c", Reason: "r", Ops: []policy.Operation{policy.Upload}, Deliver: policy.Delivery{Conduit: "y"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := p.LeadsFor("d", "z", peer); !slices.Equal(l, []policy.Lead{{Conduit: "x", Spooled: true}, {Conduit: "y"}}) {
+		t.Errorf("got %v", l)
+	}
+}
+
+// What is delivered later is delivered while its rule's window is open; a rule that is gone holds nothing up.
+func TestHolds(t *testing.T) {
+	p, err := policy.New([]policy.Rule{
+		{Name: "night", Reason: "r", Ops: []policy.Operation{policy.Upload}, Deliver: policy.Delivery{Conduit: "x"},
+			Window: &policy.Window{Between: []policy.Span{{From: 22 * 60, To: 4 * 60}}, Location: time.UTC}},
+		{Name: "always", Reason: "r", Ops: []policy.Operation{policy.Upload}, Deliver: policy.Delivery{Conduit: "x"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	noon := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		rule string
+		at   time.Time
+		want bool
+	}{
+		{"night", noon, false}, {"night", noon.Add(11 * time.Hour), true},
+		{"always", noon, true}, {"gone", noon, true},
+	} {
+		if got := p.Holds(c.rule, c.at); got != c.want {
+			t.Errorf("%s at %s: %v", c.rule, c.at.Format("15:04"), got)
+		}
 	}
 }

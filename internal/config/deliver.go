@@ -15,8 +15,16 @@ func deliverSpec() blockSpec {
 		attributes: []attribute{
 			{name: "conduit", kind: kindText, absent: "the only conduit", example: `"control-centre"`,
 				meaning: "The name of a conduit."},
-			{name: "acknowledge", kind: kindText, fallback: string(policy.Delivered), example: `"delivered"`,
-				meaning: "When the device gets its 226. `\"delivered\"`: when the file is durable across the conduit. `\"spooled\"`, when it is durable on the appliance, is reserved: this version has no spool and refuses it."},
+			{name: "acknowledge", kind: kindText, fallback: string(policy.Delivered), example: `"spooled"`,
+				meaning: "When the device gets its 226. `\"delivered\"`: when the file is durable across the conduit. `\"spooled\"`: when it is durable in the spool of the appliance; it is delivered from there, however long the conduit is down. See [spool](spool.md)."},
+			{name: "offline", kind: kindText, fallback: string(policy.ShowSpool), example: `"refuse"`,
+				meaning: "What the device is shown of the far side while the conduit is down, where acknowledge is `\"spooled\"`. `\"spool\"`: the files that are held in the spool. `\"refuse\"`: 450."},
+			{name: "set", kind: kindText, absent: "each file stands for itself", example: `"comtrade"`,
+				meaning: "Files that belong together are held in the spool until all are there, and are published together. `\"comtrade\"`: the .cfg, .dat, .hdr and .inf of one COMTRADE record, of which .cfg and .dat must be there; .cfg is published last. Needs acknowledge = \"spooled\"."},
+			{name: "set_timeout", kind: kindDuration, fallback: "10m", example: `"1h"`,
+				meaning: "How long after its newest file a set is waited for."},
+			{name: "set_overdue", kind: kindText, fallback: string(policy.PublishOverdue), example: `"hold"`,
+				meaning: "What becomes of a set that is not whole then; it is on record in either case. `\"publish\"`: what has come is published. `\"hold\"`: it is held until somebody releases it."},
 			{name: "verify", kind: kindText, fallback: string(policy.VerifySize), example: `"readback"`,
 				meaning: "How it is made sure that the server holds what the device sent, before the file gets its final name. `\"size\"`: the server has acknowledged every byte, flushed the file where it can, and reports as many bytes as were sent. `\"readback\"`: besides, the file is read back and its SHA-256 compared, at the price of carrying it twice. `\"extension\"`: besides, the server computes the SHA-256 itself (check-file); from a server that cannot, the file is read back. The receipt in the audit log says which it was. See [durability](durability.md)."},
 			{name: "require", kind: kindRequirements, absent: "what the server cannot do is done without, and the receipt says so", example: `["fsync", "atomic"]`,
@@ -49,7 +57,7 @@ func (b body) deliver(deny bool, known names) (policy.Delivery, *policy.Template
 	}
 	to := b.open(deliverSpec(), blocks[0].Body, "", blocks[0].DefRange)
 	delivery.Conduit = to.conduitName(conduits)
-	to.acknowledge()
+	to.hold(&delivery, known.spool)
 	delivery.Verify = to.verify()
 	to.require(&delivery)
 	return delivery, to.template("path", known.language)
@@ -66,17 +74,6 @@ func (b body) conduitName(conduits []string) string {
 		b.fail(text.at, "Unknown conduit", "There is no conduit %q. %s", text.text, Suggest(text.text, "conduits", conduits))
 	}
 	return text.text
-}
-
-func (b body) acknowledge() {
-	text, ok := b.text("acknowledge")
-	switch {
-	case !ok || text.text == string(policy.Delivered):
-	case text.text == string(policy.Spooled):
-		b.fail(text.at, "No spool in this version", "acknowledge = \"spooled\" promises a device that its file is kept on the appliance, and this version of ftpgw has no spool to keep it in. Write acknowledge = \"delivered\", or leave the attribute out.")
-	default:
-		b.fail(text.at, "Invalid acknowledge", "%q is not a way to acknowledge. %s", text.text, Suggest(text.text, "ways", []string{string(policy.Delivered)}))
-	}
 }
 
 func (b body) verify() policy.Verification {

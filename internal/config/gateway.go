@@ -18,6 +18,7 @@ type Config struct {
 	Zones    []Zone
 	Conduits []Conduit
 	Audit    Audit
+	Spool    *Spool // nil where there is none
 	Devices  []Device
 	Groups   []Group
 	Policy   *policy.Policy
@@ -114,6 +115,9 @@ func (d *decoder) config(files []*hcl.File) *Config {
 		c.Audit = d.audit(block)
 	}
 	c.placeState()
+	for _, block := range blocks["spool"] {
+		c.Spool = d.spool(block)
+	}
 	for _, block := range blocks["profile"] {
 		d.profile(block)
 	}
@@ -151,6 +155,8 @@ func (d *decoder) inspect(repeated map[string]hcl.Blocks, known names) {
 				d.profile(block)
 			case "audit":
 				d.audit(block)
+			case "spool":
+				d.spool(block)
 			case "gateway":
 				d.gateway(block)
 			}
@@ -160,10 +166,6 @@ func (d *decoder) inspect(repeated map[string]hcl.Blocks, known names) {
 
 // admit checks a block's label, and that the block does not repeat one.
 func (d *decoder) admit(spec blockSpec, block *hcl.Block) bool {
-	if block.Type == "spool" {
-		d.fail(block.DefRange, "No spool in this version", "This version of ftpgw has no spool: a device's file is acknowledged when it is durable across the conduit. Remove the block.")
-		return false
-	}
 	for _, kind := range spec.blocks {
 		if kind.name != block.Type || kind.count == "" {
 			continue
@@ -215,7 +217,7 @@ func (d *decoder) devices(c *Config, blocks hcl.Blocks) {
 
 // names collects the labels that rules can refer to.
 func (c *Config) names() names {
-	known := names{language: policy.NewLanguage(c.labelNames())}
+	known := names{language: policy.NewLanguage(c.labelNames()), spool: c.Spool != nil}
 	for _, z := range c.Zones {
 		known.zones = append(known.zones, z.Name)
 	}

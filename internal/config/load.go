@@ -32,12 +32,16 @@ type Checks struct {
 	KnownHosts  func(file, address string) error           // does the file know a key of the server at host:port?
 	Certificate func(certificate, privateKey string) error // can a zone show the certificate, now?
 	ClientCA    func(file string) error                    // are there authorities in the file?
+
+	AgeRecipient func(text string) error            // is it a public key of age?
+	AgeIdentity  func(file, recipient string) error // does the file hold the identity of the recipient?
 }
 
 // Load reads a file, or all *.hcl files of a directory in the order of their names as one configuration. Where it is wrong, the
 // error is a *DiagnosticsError that knows everything that is wrong with it.
 func Load(path string, checks Checks) (*Config, error) {
-	if checks.Identity == nil || checks.HostKey == nil || checks.KnownHosts == nil || checks.Certificate == nil || checks.ClientCA == nil {
+	if checks.Identity == nil || checks.HostKey == nil || checks.KnownHosts == nil || checks.Certificate == nil || checks.ClientCA == nil ||
+		checks.AgeRecipient == nil || checks.AgeIdentity == nil {
 		return nil, errors.New("load the configuration: a check is missing")
 	}
 	dir, sources, err := read(path)

@@ -90,6 +90,7 @@ func valueKinds() []valueKind {
 	return []valueKind{
 		{kindText, "one line of text", `"..."`},
 		{kindPath, "a file or directory; one on this machine is relative to the directory of the configuration", `"id_ed25519"`},
+		{kindPeriod, "like a duration, or a number of days; 36500d at most", `"30d"`},
 		{kindDuration, "a number and a unit (ms, s, m, h), above zero, 24h at most", `"1m30s"`},
 		{kindSize, "a whole number of bytes, or with a unit: B; kB (or KB), MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB are powers of 1024", `"64MiB"`},
 		{kindNumber, "a whole number", `2`},

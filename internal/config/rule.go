@@ -71,6 +71,7 @@ func ruleSpec() blockSpec {
 type names struct {
 	zones, conduits, devices, groups []string
 	language                         *policy.Language
+	spool                            bool // whether there is one
 }
 
 func (d *decoder) rule(block *hcl.Block, known names) policy.Rule {

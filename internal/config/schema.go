@@ -13,6 +13,7 @@ const (
 	kindText         kind = "text"
 	kindPath         kind = "path"
 	kindDuration     kind = "duration"
+	kindPeriod       kind = "period"
 	kindSize         kind = "size"
 	kindNumber       kind = "number"
 	kindAddressPort  kind = "address and port"
@@ -109,6 +110,3 @@ func (s blockSpec) blockNames() []string {
 func rootSpec() blockSpec {
 	return blockSpec{blocks: []blockSpec{zoneSpec(), conduitSpec(), auditSpec(), deviceSpec(), groupSpec(), ruleSpec(), profileSpec(), gatewaySpec(), spoolSpec()}}
 }
-
-// spoolSpec is known so that it can be refused in words of our own.
-func spoolSpec() blockSpec { return blockSpec{name: "spool"} }
