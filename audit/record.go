@@ -45,6 +45,17 @@ const (
 	ControlRefused    Event = "control.refused" // somebody who may not ask was turned away
 	IslandOn          Event = "island.on"
 	IslandOff         Event = "island.off"
+	SpoolRecovered    Event = "spool.recovered"
+	SpoolDelivered    Event = "spool.delivered"
+	SpoolRetry        Event = "spool.retry"
+	SpoolAside        Event = "spool.aside"
+	SpoolHeld         Event = "spool.held"
+	SpoolReleased     Event = "spool.released"
+	SpoolDiscarded    Event = "spool.discarded"
+	SpoolExported     Event = "spool.exported"
+	SpoolPurged       Event = "spool.purged"
+	SpoolSuspended    Event = "spool.suspended"
+	SpoolResumed      Event = "spool.resumed"
 )
 
 // Record is one line of the log. Time, Seq and Prev are set by the Log; a field that does not belong to the event stays zero and is left
@@ -100,6 +111,7 @@ type TransferFields struct {
 	Trace        []TraceStep `json:"trace,omitempty"`
 	TraceOmitted int         `json:"trace_omitted,omitempty"`
 	Conduit      string      `json:"conduit,omitempty"`
+	Entry        string      `json:"entry,omitempty"` // of the spool
 	Acknowledge  string      `json:"acknowledge,omitempty"`
 	Type         string      `json:"type,omitempty"`      // the representation type that the device asked for: "A" or "I"
 	Protected    bool        `json:"protected,omitempty"` // the data connection between device and gateway is under TLS

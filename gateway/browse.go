@@ -27,8 +27,8 @@ func (g *Gateway) EnterDirectory(ctx context.Context, s Session, name string) er
 		return err
 	}
 	var refusals []error
-	for _, conduit := range g.policy.Load().ConduitsFor(s.Device, s.Zone, s.Peer.Addr()) {
-		err := g.isDirectory(ctx, s, conduit, name)
+	for _, lead := range g.policy.Load().LeadsFor(s.Device, s.Zone, s.Peer.Addr()) {
+		err := g.isDirectory(ctx, s, lead, name)
 		if err == nil {
 			return nil
 		}
@@ -43,8 +43,10 @@ func (g *Gateway) EnterDirectory(ctx context.Context, s Session, name string) er
 	return errors.Join(refusals...)
 }
 
-func (g *Gateway) isDirectory(ctx context.Context, s Session, conduit, name string) error {
-	remote, err := g.remote(conduit)
+// isDirectory looks on one conduit. While that is down, a directory into whose tree uploads may be spooled is taken for one: a device
+// must be able to leave its files, and whatever is missing above them is made when they are delivered.
+func (g *Gateway) isDirectory(ctx context.Context, s Session, lead policy.Lead, name string) error {
+	remote, err := g.reach(s, policy.List, policy.Decision{Deliver: policy.Delivery{Conduit: lead.Conduit}})
 	if err != nil {
 		return err
 	}
@@ -52,13 +54,20 @@ func (g *Gateway) isDirectory(ctx context.Context, s Session, conduit, name stri
 	if err == nil && !info.IsDir() {
 		err = fmt.Errorf("enter %s: %w", name, syscall.ENOTDIR)
 	}
+	if lead.Spooled && IsTemporary(err) {
+		return nil
+	}
 	return err
 }
 
-// Reachable returns an error, which is Temporary, while a conduit is down that a rule about the device leads to.
+// Reachable returns an error, which is Temporary, while a conduit is down that a rule about the device leads to and no spool stands
+// in for.
 func (g *Gateway) Reachable(ctx context.Context, s Session) error {
-	for _, conduit := range g.policy.Load().ConduitsFor(s.Device, s.Zone, s.Peer.Addr()) {
-		remote, err := g.remote(conduit)
+	for _, lead := range g.policy.Load().LeadsFor(s.Device, s.Zone, s.Peer.Addr()) {
+		if lead.Spooled {
+			continue
+		}
+		remote, err := g.conduit(lead.Conduit)
 		if err != nil {
 			return err
 		}
@@ -108,7 +117,7 @@ func (g *Gateway) allowLook(s Session, name string) (Remote, error) {
 	if err := g.note(r); err != nil {
 		return nil, err
 	}
-	return g.remote(d.Deliver.Conduit)
+	return g.reach(s, policy.List, d)
 }
 
 // Mkdir makes a directory.
@@ -154,7 +163,7 @@ func (g *Gateway) RenameFrom(ctx context.Context, s Session, name string) error 
 	if err != nil {
 		return err
 	}
-	remote, err := g.remote(d.Deliver.Conduit)
+	remote, err := g.reach(s, policy.Rename, d)
 	if err != nil {
 		return err
 	}
@@ -179,7 +188,7 @@ func (g *Gateway) Rename(ctx context.Context, s Session, from, to string) error 
 	if from == "/" || path.Clean(to) == "/" {
 		return fmt.Errorf("rename of the root: %w", fs.ErrPermission)
 	}
-	if err := g.decideBelow(ctx, p, s, d.Deliver.Conduit, from, to); err != nil {
+	if err := g.decideBelow(ctx, p, s, d, from, to); err != nil {
 		return err
 	}
 	fields := decisionFields(policy.Rename, from, d)
@@ -189,7 +198,7 @@ func (g *Gateway) Rename(ctx context.Context, s Session, from, to string) error 
 
 // carryOut makes a change that was decided, and puts on record what came of it.
 func (g *Gateway) carryOut(ctx context.Context, s Session, d policy.Decision, fields *audit.TransferFields, do func(Remote) error) error {
-	remote, err := g.remote(d.Deliver.Conduit)
+	remote, err := g.reach(s, policy.Operation(fields.Op), d)
 	if err != nil {
 		return err
 	}

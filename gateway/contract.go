@@ -38,9 +38,19 @@ type Target struct {
 	Verify Verification
 	// Require is what the destination must be able to do; see Requirements.
 	Require Requirements
-	// Digest returns the SHA-256 of all that was written. It is called once, when no more will be, and only where Verify compares
-	// contents; there it must be set.
+	// Digest returns the SHA-256 of all that was written. It is called when no more will be, and only where the destination compares
+	// or keeps it; there it must be set.
 	Digest func() []byte
+	// Declared is the number of bytes that the device has announced, or policy.SizeUnknown: room for them can be reserved.
+	Declared int64
+}
+
+// Origin is where a file comes from and by which decision it moves, for a destination that keeps that with the file.
+type Origin struct {
+	Zone, Device, Session, Peer string
+	Transfer                    string // joins the records of the transfer
+	Op                          policy.Operation
+	Rule, Reason, Policy        string
 }
 
 // Verification is how a destination makes sure that it holds what was written. The words are those of the policy and the records.
@@ -91,6 +101,8 @@ type Terms struct {
 	// Aside, where not empty, is a name in the Target's directory: what Last speaks against is published under it instead of being
 	// removed, and Commit returns its Receipt together with Last's error. The Target's Base does not matter then.
 	Aside string
+	// Origin is what is known of the upload in the end.
+	Origin Origin
 }
 
 // AsideFor is Aside where what speaks against the file is evidence: nothing else may make a file cross under another name.

@@ -170,7 +170,7 @@ func (in *Incoming) keepAside(cause error) bool {
 	}
 	in.decision = d
 	// What the transfer was interrupted for must not interrupt this, too; the far side bounds each of its steps.
-	receipt, err := in.upload.Commit(context.Background(), Terms{Aside: name, Last: func() error { return cause }})
+	receipt, err := in.upload.Commit(context.Background(), Terms{Aside: name, Last: func() error { return cause }, Origin: in.origin()})
 	if receipt.Path == "" {
 		in.g.logger.Warn("an incomplete file could not be kept", "transfer", in.id, "path", in.request.Path, "error", err)
 		return true

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/spool"
 )
 
 // Recorder is the audit log as the gateway needs it.
@@ -48,6 +49,9 @@ type Options struct {
 	Now     func() time.Time // the clock that the policy is asked with
 	// TraceDenials puts what each rule said into the record of a denial.
 	TraceDenials bool
+	// Spool, where not nil, holds the uploads of rules that acknowledge them as spooled. Forward says how it is emptied.
+	Spool   *spool.Spool
+	Forward ForwardOptions
 }
 
 // Gateway moves files between devices and conduits. It is safe for concurrent use.
@@ -58,25 +62,51 @@ type Gateway struct {
 	logger  *slog.Logger
 	now     func() time.Time
 	tracing bool
+	held    *holding   // nil without a spool
+	forward *Forwarder // nil without a spool
 }
 
 // New makes a Gateway.
 func New(o Options) *Gateway {
 	g := &Gateway{remotes: o.Remotes, log: o.Log, logger: o.Logger, now: o.Now, tracing: o.TraceDenials}
 	g.policy.Store(o.Policy)
+	if o.Spool != nil {
+		g.held = &holding{store: o.Spool, log: o.Log, delivering: make(map[string]context.CancelCauseFunc)}
+		g.forward = newForwarder(g, o.Remotes, o.Forward)
+		g.held.added = g.forward.offer
+	}
 	return g
 }
+
+// Forwarder empties the spool. It is nil where there is none.
+func (g *Gateway) Forwarder() *Forwarder { return g.forward }
 
 // SetPolicy puts a policy into force for all that is asked from now on. A transfer ends under the policy with which it began.
 func (g *Gateway) SetPolicy(p *policy.Policy) { g.policy.Store(p) }
 
-// remote finds the conduit that a decision leads to.
-func (g *Gateway) remote(conduit string) (Remote, error) {
-	r, ok := g.remotes[conduit]
+// reach finds what a decision about s leads to: the conduit, with what is held for it in the spool in front of it.
+func (g *Gateway) reach(s Session, op policy.Operation, d policy.Decision) (Remote, error) {
+	r, err := g.conduit(d.Deliver.Conduit)
+	if err != nil || g.held == nil {
+		return r, err
+	}
+	return &overlay{Remote: r, held: g.held, conduit: d.Deliver.Conduit, deliver: d.Deliver, origin: s.origin(op, d)}, nil
+}
+
+// conduit finds a conduit by its label.
+func (g *Gateway) conduit(name string) (Remote, error) {
+	r, ok := g.remotes[name]
 	if !ok {
-		return nil, fmt.Errorf("the policy leads to conduit %q, which this gateway does not have", conduit)
+		return nil, fmt.Errorf("the policy leads to conduit %q, which this gateway does not have", name)
 	}
 	return r, nil
+}
+
+// origin is what a destination may keep of s and of what was decided.
+func (s Session) origin(op policy.Operation, d policy.Decision) Origin {
+	return Origin{
+		Zone: s.Zone, Device: s.Device, Session: s.ID, Peer: s.Peer.String(), Op: op, Rule: d.Rule, Reason: d.Reason, Policy: d.Policy,
+	}
 }
 
 // record is the beginning of every record about s.

@@ -31,6 +31,7 @@ type memlog struct {
 	mu      sync.Mutex
 	records []audit.Record
 	err     error
+	refuse  func(audit.Record) error // asked about each record where not nil
 }
 
 func (l *memlog) Accepts(string) error {
@@ -44,10 +45,14 @@ func (l *memlog) Record(_ context.Context, r audit.Record) error { return l.Note
 func (l *memlog) Note(r audit.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.err == nil {
+	err := l.err
+	if err == nil && l.refuse != nil {
+		err = l.refuse(r)
+	}
+	if err == nil {
 		l.records = append(l.records, r)
 	}
-	return l.err
+	return err
 }
 
 // last is the newest record.

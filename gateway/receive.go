@@ -84,7 +84,7 @@ func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*I
 	if err := in.checkPlace(); err != nil {
 		return nil, err
 	}
-	if in.remote, err = g.remote(in.decision.Deliver.Conduit); err != nil {
+	if in.remote, err = g.reach(s, req.Op, in.decision); err != nil {
 		return nil, err
 	}
 	if err := in.remote.Available(ctx, in.requirements()); err != nil {
@@ -158,7 +158,8 @@ func (in *Incoming) Take(ctx context.Context, src io.Reader) (int64, error) {
 
 // begin opens the far side and carries over what is kept of the base.
 func (in *Incoming) begin(ctx context.Context) error {
-	if in.decision.Deliver.Path != "" {
+	// What is spooled gets its directories when it is delivered.
+	if in.decision.Deliver.Path != "" && in.decision.Deliver.Acknowledge != policy.Spooled {
 		if err := makeParents(ctx, in.remote, in.location()); err != nil {
 			return err
 		}
@@ -166,6 +167,7 @@ func (in *Incoming) begin(ctx context.Context) error {
 	up, err := in.remote.Begin(ctx, Target{
 		Location: in.location(), Base: in.base,
 		Verify: Verification(in.decision.Deliver.Verify), Require: in.requirements(), Digest: func() []byte { return in.hash.Sum(nil) },
+		Declared: in.announced(),
 	})
 	if err != nil {
 		return err
@@ -209,7 +211,31 @@ func (in *Incoming) Commit(ctx context.Context, e Ending) error {
 	in.ended = true
 	r := in.recordOf(audit.TransferCommitted, nil)
 	r.Receipt = receipt.forRecord()
-	return in.g.record(ctx, r)
+	err = in.g.record(ctx, r)
+	in.release()
+	return err
+}
+
+// release lets a spooled file be delivered once what became of its upload is on record.
+func (in *Incoming) release() {
+	if held, ok := in.upload.(*heldUpload); ok {
+		held.release()
+	}
+}
+
+// announced is how large the file will be, as far as the device has said.
+func (in *Incoming) announced() int64 {
+	if in.request.Declared == policy.SizeUnknown {
+		return policy.SizeUnknown
+	}
+	return in.keep + in.request.Declared
+}
+
+// origin is what a destination may keep of the upload as it was decided in the end.
+func (in *Incoming) origin() Origin {
+	o := in.session.origin(in.request.Op, in.decision)
+	o.Transfer = in.id
+	return o
 }
 
 func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
@@ -234,7 +260,7 @@ func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 	}
 	vigil, stop := in.keepVigil(ctx, e, ended)
 	defer stop()
-	terms, inner := Terms{Last: vigil.last, Aside: in.aside()}, ctx
+	terms, inner := Terms{Last: vigil.last, Aside: in.aside(), Origin: in.origin()}, ctx
 	if terms.Aside != "" {
 		inner = context.WithoutCancel(ctx) // the last check looks at ctx; what is to be kept must get that far
 	}
@@ -305,6 +331,7 @@ func (in *Incoming) Abort(cause error) {
 	if err := in.g.note(in.recordOf(audit.TransferAborted, cause)); err != nil {
 		in.g.logger.Error("aborted transfer is not on record", "transfer", in.id, "path", in.request.Path, "cause", cause, "error", err)
 	}
+	in.release() // what is kept of an incomplete file
 }
 
 // recordOf is the record of an event of this transfer. The digest is that of the whole file as published, kept bytes included.

@@ -16,8 +16,8 @@ const maxMoved = 10_000
 
 // decideBelow decides about every name that moves with a directory, at its old and at its new place: otherwise a rename would carry
 // files out from under the rules about them.
-func (g *Gateway) decideBelow(ctx context.Context, p *policy.Policy, s Session, conduit, from, to string) error {
-	remote, err := g.remote(conduit)
+func (g *Gateway) decideBelow(ctx context.Context, p *policy.Policy, s Session, d policy.Decision, from, to string) error {
+	remote, err := g.reach(s, policy.Rename, d)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (g *Gateway) Send(ctx context.Context, s Session, req DownloadRequest) (*Ou
 	if err != nil {
 		return nil, err
 	}
-	remote, err := g.remote(d.Deliver.Conduit)
+	remote, err := g.reach(s, policy.Download, d)
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,8 @@ type Meta struct {
 	RequireAtomic bool   `json:"require_atomic,omitempty"`
 	// Set is the set that the file belongs to, for instance one COMTRADE record; empty for none.
 	Set string `json:"set,omitempty"`
+	// Plan is whatever else the caller wants to know at delivery.
+	Plan json.RawMessage `json:"plan,omitempty"`
 
 	// What was done on the way in.
 	Type       string `json:"type,omitempty"`       // the representation type that the device asked for: "A" or "I"

@@ -113,6 +113,7 @@ func (s *Spool) changed(it *item, change func(*Entry) error) (*pending, error) {
 	was := it.entry // nobody writes it but the holder of it.mu
 	e := was
 	e.Receipt = slices.Clone(was.Receipt)
+	e.Plan = slices.Clone(was.Plan)
 	if err := change(&e); err != nil {
 		return nil, err
 	}

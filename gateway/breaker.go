@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	// minProbe and maxProbe bound the pause between two probes of a conduit that does not work.
+	minProbe = time.Second
+	maxProbe = time.Minute
+	// tripAfter is how many files in a row may fail on a conduit that seems to work.
+	tripAfter = 5
+)
+
+// breaker stops all deliveries on a conduit that does not work, but for one at a time that finds out whether it works again.
+type breaker struct {
+	mu       sync.Mutex
+	open     bool // nothing passes but a probe
+	probing  bool
+	failures int // in a row, while closed
+	pause    time.Duration
+	since    time.Time     // when it opened
+	changed  chan struct{} // closed with every change that a waiter wants to know of
+	due      bool          // the pause is over
+	timer    *time.Timer
+}
+
+func newBreaker() *breaker { return &breaker{changed: make(chan struct{}), pause: minProbe} }
+
+// enter waits for the turn to deliver: at once while the breaker is closed, else as the next probe.
+func (b *breaker) enter(ctx context.Context) error {
+	for {
+		b.mu.Lock()
+		if !b.open {
+			b.mu.Unlock()
+			return ctx.Err()
+		}
+		if b.due && !b.probing {
+			b.probing, b.due = true, false
+			b.mu.Unlock()
+			return ctx.Err()
+		}
+		changed := b.changed
+		b.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// wake tells all waiters to look again. b.mu is held.
+func (b *breaker) wake() {
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+// succeeded closes the breaker, and reports whether it was open.
+func (b *breaker) succeeded() (was bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was = b.open
+	b.open, b.probing, b.failures, b.pause, b.since = false, false, 0, minProbe, time.Time{}
+	b.stopTimer()
+	if was {
+		b.wake()
+	}
+	return was
+}
+
+// failed counts a file's failure, and reports whether that opened the breaker.
+func (b *breaker) failed() (opened bool) {
+	b.mu.Lock()
+	b.failures++
+	many := b.failures >= tripAfter || b.open
+	b.mu.Unlock()
+	return many && b.trip()
+}
+
+// trip opens the breaker, or ends a probe without success; it reports whether it was closed before.
+func (b *breaker) trip() (opened bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open && !b.probing {
+		return false // one of those that were under way when it opened
+	}
+	opened = !b.open
+	if opened {
+		b.since = time.Now()
+	}
+	b.open, b.probing = true, false
+	b.stopTimer()
+	// Half of the pause is chance, so that several gateways do not come back all at once.
+	b.timer = time.AfterFunc(b.pause/2+rand.N(b.pause/2+1), b.kick)
+	b.pause = min(2*b.pause, maxProbe)
+	return opened
+}
+
+// undecided ends an attempt that says nothing about the conduit.
+func (b *breaker) undecided() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.probing {
+		b.probing, b.due = false, true
+		b.wake()
+	}
+}
+
+// kick ends the pause.
+func (b *breaker) kick() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open {
+		b.due = true
+		b.wake()
+	}
+}
+
+// stop frees the timer.
+func (b *breaker) stop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stopTimer()
+}
+
+func (b *breaker) stopTimer() {
+	if b.timer != nil {
+		b.timer.Stop()
+		b.timer = nil
+	}
+}
+
+// openSince is when deliveries were suspended, or the zero time.
+func (b *breaker) openSince() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.since
+}

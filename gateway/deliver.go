@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"time"
+
+	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/spool"
+)
+
+// The steps of a delivery, and what a stop behind each leaves:
+//
+//	write under a hidden name, fsync, verify     the entry waits; the conduit sweeps the hidden file; it is delivered again
+//	mark the entry as being published            as before, and the next run looks first whether the file is there
+//	rename across the conduit                    the entry waits and is marked: the next run finds the file, compares it byte for byte,
+//	                                             and does not deliver it again
+//	record the delivery durably                  as before; it is recorded once more
+//	remove the entry, or keep it as evidence     done
+
+// errDamaged says that the spool does not hold what was put into it.
+var errDamaged = errors.New("what the spool holds is not what was accepted")
+
+// deliver takes one entry across. Nothing is told to anybody: what comes of it is for conclude.
+func (f *Forwarder) deliver(ctx context.Context, r *route, e spool.Entry) error {
+	ctx, unlock, err := f.held.lockToDeliver(ctx, e)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	now, ok := f.held.store.Get(e.ID)
+	if !ok || now.Version != e.Version {
+		return errPreempted // changed before the lock was had
+	}
+	receipt, err := f.carry(ctx, r, e)
+	if err != nil {
+		return told(ctx, err)
+	}
+	return f.delivered(e, receipt)
+}
+
+// carry makes sure that the file stands across the conduit.
+func (f *Forwarder) carry(ctx context.Context, r *route, e spool.Entry) (Receipt, error) {
+	if isHeldDir(e) {
+		return f.carryDir(ctx, r, e)
+	}
+	if e.Publishing {
+		if receipt, ok, err := f.find(ctx, r, e); ok || err != nil {
+			return receipt, err
+		}
+	}
+	if err := makeParents(ctx, r.remote, entryLocation(e)); err != nil {
+		return Receipt{}, err
+	}
+	receipt, err := f.send(ctx, r, e)
+	if err != nil {
+		return receipt, err
+	}
+	return receipt, f.dateAcross(ctx, r, e)
+}
+
+func (f *Forwarder) carryDir(ctx context.Context, r *route, e spool.Entry) (Receipt, error) {
+	l := entryLocation(e)
+	if err := makeParents(ctx, r.remote, l); err != nil {
+		return Receipt{}, err
+	}
+	if err := r.remote.Mkdir(ctx, l); err != nil && !errors.Is(err, fs.ErrExist) {
+		return Receipt{}, err
+	}
+	return Receipt{Path: l.String()}, nil
+}
+
+// send is the same way across as that of a file which is acknowledged when it is delivered.
+func (f *Forwarder) send(ctx context.Context, r *route, e spool.Entry) (Receipt, error) {
+	data, err := f.held.store.OpenData(e.ID)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("spool: %w", err)
+	}
+	defer data.Close()
+	src := &countedReader{ctx: ctx, src: data, hash: sha256.New()}
+	up, err := r.remote.Begin(ctx, Target{
+		Location: entryLocation(e), Verify: Verification(e.Verify), Require: Requirements{Fsync: e.RequireFsync, Atomic: e.RequireAtomic},
+		Digest: func() []byte { return src.hash.Sum(nil) }, Declared: e.Size,
+	})
+	if err != nil {
+		return Receipt{}, err
+	}
+	_, err = up.ReadFrom(src)
+	if err == nil && (src.size != e.Size || hex.EncodeToString(src.hash.Sum(nil)) != e.SHA256) {
+		err = fmt.Errorf("entry %s: %w", e.ID, errDamaged)
+	}
+	if err != nil {
+		up.Abort(err)
+		return Receipt{}, err
+	}
+	last := &lastQuestion{f: f, ctx: ctx, entry: e}
+	receipt, err := up.Commit(ctx, Terms{Last: last.ask})
+	if err == nil && receipt.Bytes != e.Size {
+		err = fmt.Errorf("the destination published %d bytes, %d were accepted: %w", receipt.Bytes, e.Size, ErrCorrupted)
+	}
+	return receipt, err
+}
+
+// lastQuestion is asked when the file is durable across the conduit, and again just before it is published.
+type lastQuestion struct {
+	f      *Forwarder
+	ctx    context.Context
+	entry  spool.Entry
+	marked bool
+}
+
+func (q *lastQuestion) ask() error {
+	if err := interrupted(q.ctx); err != nil {
+		return err
+	}
+	if err := q.f.log.Accepts(q.entry.Zone); err != nil { // nothing is published that cannot be put on record
+		return &logFailure{err}
+	}
+	if err := q.f.mayCross(q.entry); err != nil {
+		return err
+	}
+	if q.marked {
+		return nil
+	}
+	q.marked = true
+	_, err := q.f.held.store.Update(q.entry.ID, func(e *spool.Entry) error { e.Publishing = true; return nil })
+	if err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	return nil
+}
+
+// closedError says that a rule's window has closed.
+type closedError struct{ rule string }
+
+func (e *closedError) Error() string { return fmt.Sprintf("the window of rule %q has closed", e.rule) }
+
+// Temporary is true: it will open again.
+func (e *closedError) Temporary() bool { return true }
+
+// mayCross asks whether the file may be published in this moment.
+func (f *Forwarder) mayCross(e spool.Entry) error {
+	if f.g.policy.Load().CutOff(e.Rule, f.g.now()) {
+		return &closedError{e.Rule}
+	}
+	return nil
+}
+
+// find looks whether an earlier attempt, of which nobody knows the end, has published the file.
+func (f *Forwarder) find(ctx context.Context, r *route, e spool.Entry) (Receipt, bool, error) {
+	d, err := r.remote.Open(ctx, entryLocation(e), 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Receipt{}, false, nil
+	case err != nil:
+		return Receipt{}, false, err
+	}
+	defer d.Close()
+	if d.Info().Size() != e.Size {
+		return Receipt{}, false, nil
+	}
+	h := sha256.New()
+	if _, err := d.WriteTo(&interruptible{ctx, h}); err != nil {
+		return Receipt{}, false, fmt.Errorf("read what may have been published: %w", err)
+	}
+	if hex.EncodeToString(h.Sum(nil)) != e.SHA256 {
+		return Receipt{}, false, nil // what stood there before
+	}
+	f.logger.Info("an earlier run has delivered the file", "entry", e.ID, "path", entryPath(e))
+	return Receipt{Bytes: e.Size, Verified: VerifyReadback, Path: entryPath(e)}, true, nil
+}
+
+// dateAcross sets the time of modification that the device has asked for. Without it the file is as whole.
+func (f *Forwarder) dateAcross(ctx context.Context, r *route, e spool.Entry) error {
+	p, err := planOf(e)
+	if err != nil || !p.Dated {
+		return err
+	}
+	if err := r.remote.Chtimes(ctx, entryLocation(e), e.ModTime); err != nil {
+		f.logger.Warn("the time of a delivered file could not be set", "entry", e.ID, "path", entryPath(e), "error", err)
+	}
+	return nil
+}
+
+// delivered puts a delivery on record, and ends the entry.
+func (f *Forwarder) delivered(e spool.Entry, receipt Receipt) error {
+	r := entryRecord(audit.SpoolDelivered, e)
+	r.Receipt = receipt.forRecord()
+	r.Detail["waited_ms"] = fmt.Sprint(f.g.now().Sub(e.Accepted).Milliseconds())
+	if err := f.log.Record(context.Background(), r); err != nil {
+		return &logFailure{err}
+	}
+	if f.keep <= 0 || isHeldDir(e) {
+		return f.ended(f.held.store.Remove(e.ID))
+	}
+	text, err := json.Marshal(r.Receipt)
+	if err != nil {
+		return fmt.Errorf("receipt of entry %s: %w", e.ID, err)
+	}
+	_, err = f.held.store.Update(e.ID, func(e *spool.Entry) error {
+		e.State, e.Delivered, e.Receipt, e.Publishing, e.LastError = spool.Delivered, f.g.now(), text, false, ""
+		return nil
+	})
+	return f.ended(err)
+}
+
+// ended is for the last step, after which the file is across: it must not be delivered again because that failed.
+func (f *Forwarder) ended(err error) error {
+	if err != nil {
+		return &unfinishedError{err}
+	}
+	return nil
+}
+
+// unfinishedError says that a file is across, but its entry could not be ended.
+type unfinishedError struct{ cause error }
+
+func (e *unfinishedError) Error() string {
+	return "the file was delivered, but the spool could not note that: " + e.cause.Error()
+}
+func (e *unfinishedError) Unwrap() error { return e.cause }
+
+// Temporary is true: the next attempt finds the file across the conduit, since its entry is marked as being published.
+func (e *unfinishedError) Temporary() bool { return true }
+
+// minBackoff and maxBackoff bound the pause before a file is tried again.
+const (
+	minBackoff = time.Second
+	maxBackoff = 5 * time.Minute
+)
+
+// postpone notes that an attempt has failed and can be repeated; it returns how long the lane waits.
+func (f *Forwarder) postpone(e spool.Entry, cause error) time.Duration {
+	pause := min(minBackoff<<min(e.Attempts, 10), maxBackoff)
+	pause = pause/2 + rand.N(pause/2+1) // so that files which failed together do not come back together
+	now := f.g.now()
+	changed, err := f.held.store.Update(e.ID, func(e *spool.Entry) error {
+		e.Attempts++
+		e.LastAttempt, e.NextAttempt, e.LastError = now, now.Add(pause), cause.Error()
+		return nil
+	})
+	if err != nil {
+		f.logger.Error("a failed delivery could not be noted in the spool", "entry", e.ID, "cause", cause, "error", err)
+		return pause
+	}
+	r := entryRecord(audit.SpoolRetry, changed)
+	r.Cause = cause.Error()
+	r.Detail["attempts"] = fmt.Sprint(changed.Attempts)
+	f.note(r)
+	f.logger.Warn("delivery failed, will be tried again", "entry", e.ID, "path", entryPath(e), "attempts", changed.Attempts, "in", pause.Round(time.Millisecond), "error", cause)
+	return pause
+}
+
+// setAside keeps a file that cannot be delivered until somebody has looked at it.
+func (f *Forwarder) setAside(e spool.Entry, cause error) {
+	changed, err := f.held.store.Update(e.ID, func(e *spool.Entry) error {
+		e.State, e.LastAttempt, e.LastError, e.Attempts = spool.Aside, f.g.now(), cause.Error(), e.Attempts+1
+		return nil
+	})
+	if err != nil {
+		f.logger.Error("ALARM: a file that cannot be delivered could not be set aside", "entry", e.ID, "path", entryPath(e), "cause", cause, "error", err)
+		return
+	}
+	r := entryRecord(audit.SpoolAside, changed)
+	r.Cause = cause.Error()
+	f.note(r)
+	f.logger.Error("ALARM: a file cannot be delivered and was set aside", "entry", e.ID, "path", entryPath(e), "device", e.Device, "error", cause,
+		"hint", "ftpgw spool show "+e.ID+"; when the cause is removed: ftpgw spool retry "+e.ID)
+	f.holdRest(changed)
+}
+
+// note puts something on record that has happened in any case.
+func (f *Forwarder) note(r audit.Record) {
+	if err := f.log.Note(r); err != nil {
+		f.logger.Error("an event of the spool is not on record", "event", r.Event, "path", r.Path, "error", err)
+	}
+}
+
+// entryRecord is the beginning of every record about an entry.
+func entryRecord(event audit.Event, e spool.Entry) audit.Record {
+	size := e.Size
+	return audit.Record{
+		Event: event, Zone: e.Zone, Session: e.Session, Device: e.Device, Peer: e.Peer,
+		TransferFields: &audit.TransferFields{
+			Transfer: e.Transfer, Op: e.Op, Path: e.Path, To: entryPath(e), Bytes: &size, SHA256: e.SHA256, Rule: e.Rule, Reason: e.Reason, Policy: e.Policy,
+			Conduit: e.Conduit, Acknowledge: string(policy.Spooled), Entry: e.ID,
+		},
+		Detail: map[string]string{},
+	}
+}
+
+// countedReader is a file of the spool on its way across.
+type countedReader struct {
+	ctx  context.Context
+	src  io.Reader
+	hash hash.Hash
+	size int64
+}
+
+func (c *countedReader) Read(p []byte) (int, error) {
+	if err := interrupted(c.ctx); err != nil {
+		return 0, err
+	}
+	n, err := c.src.Read(p)
+	c.hash.Write(p[:n])
+	c.size += int64(n)
+	return n, err
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/spool"
+)
+
+// entryPath is where an entry is to be published, below the conduit's root.
+func entryPath(e spool.Entry) string { return path.Join("/", e.Home, e.Path) }
+
+// entryLocation is the same for a Remote.
+func entryLocation(e spool.Entry) Location { return Location{Home: e.Home, Path: e.Path} }
+
+// isLive reports whether an entry is what a device sees: one that is kept after its delivery is not.
+func isLive(e spool.Entry) bool { return e.State != spool.Delivered }
+
+// makeDir has a directory wait for its delivery.
+func (h *holding) makeDir(ctx context.Context, o Origin, conduit string, l Location) error {
+	o.Op = policy.Mkdir
+	up, err := h.begin(Target{Location: l, Digest: emptyDigest}, o, conduit, policy.Delivery{})
+	if err != nil {
+		return err
+	}
+	if _, err := up.Commit(ctx, Terms{Origin: o}); err != nil {
+		return err
+	}
+	up.release()
+	return nil
+}
+
+// emptyDigest is the SHA-256 of no bytes.
+func emptyDigest() []byte {
+	sum := sha256.Sum256(nil)
+	return sum[:]
+}
+
+// discard gives entries up, with a record of each before it is gone.
+func (h *holding) discard(entries []spool.Entry, why string) error {
+	for _, e := range entries {
+		r := entryRecord(audit.SpoolDiscarded, e)
+		r.Cause = why
+		if err := h.log.Record(context.Background(), r); err != nil {
+			return &logFailure{err}
+		}
+		if err := h.store.Remove(e.ID); err != nil {
+			return fmt.Errorf("spool: %w", err)
+		}
+	}
+	return nil
+}
+
+// move renames what is held under one name, or below it, to another.
+func (h *holding) move(entries []spool.Entry, from, to Location) error {
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID
+	}
+	old := from.String()
+	err := h.store.UpdateAll(ids, func(e *spool.Entry) error {
+		rest := strings.TrimPrefix(entryPath(*e), old)
+		e.Home, e.Path = to.Home, path.Join(to.Path, rest)
+		if e.Set != "" {
+			p, err := planOf(*e)
+			if err != nil {
+				return err
+			}
+			e.Set = setOf(p.SetKind, entryLocation(*e))
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	for _, id := range ids {
+		if e, ok := h.store.Get(id); ok {
+			h.added(e)
+		}
+	}
+	return nil
+}
+
+// date sets the time of modification, which the file gets across the conduit, too.
+func (h *holding) date(e spool.Entry, t time.Time) error {
+	_, err := h.store.Update(e.ID, func(e *spool.Entry) error {
+		p, err := planOf(*e)
+		if err != nil {
+			return err
+		}
+		p.Dated, e.ModTime = true, t
+		e.Plan, err = json.Marshal(p)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/spool"
+)
+
+// overlay is the far side as devices see it where files are held in the spool: what is held stands in front of what is across the
+// conduit, so that a device finds the file that it has just stored. It is made for one request.
+type overlay struct {
+	Remote  // the conduit
+	held    *holding
+	conduit string
+	deliver policy.Delivery // of the rule that allowed the request
+	origin  Origin
+}
+
+// heldInfo is a file in the spool, as a device sees it.
+type heldInfo struct{ entry spool.Entry }
+
+func (i heldInfo) Name() string       { return path.Base(i.entry.Path) }
+func (i heldInfo) Size() int64        { return i.entry.Size }
+func (i heldInfo) ModTime() time.Time { return i.entry.ModTime }
+func (i heldInfo) IsDir() bool        { return isHeldDir(i.entry) }
+func (i heldInfo) Sys() any           { return nil }
+func (i heldInfo) Mode() fs.FileMode {
+	if i.IsDir() {
+		return fs.ModeDir | 0o750
+	}
+	return 0o640
+}
+
+// isHeldDir reports whether an entry stands for a directory to be made rather than for a file.
+func isHeldDir(e spool.Entry) bool { return e.Op == string(policy.Mkdir) }
+
+// impliedDir is a directory that is known only because something in it is held.
+type impliedDir struct{ name string }
+
+func (d impliedDir) Name() string       { return d.name }
+func (d impliedDir) Size() int64        { return 0 }
+func (d impliedDir) ModTime() time.Time { return time.Time{} }
+func (d impliedDir) IsDir() bool        { return true }
+func (d impliedDir) Sys() any           { return nil }
+func (d impliedDir) Mode() fs.FileMode  { return fs.ModeDir | 0o750 }
+
+// newest is what a device sees under a name of which several versions may be held.
+func (o *overlay) newest(l Location) (spool.Entry, bool) {
+	held := o.held.store.Lookup(o.conduit, l.String())
+	if len(held) == 0 {
+		return spool.Entry{}, false
+	}
+	return held[len(held)-1], true
+}
+
+// Stat implements Lister.
+func (o *overlay) Stat(ctx context.Context, l Location) (fs.FileInfo, error) {
+	if e, ok := o.newest(l); ok {
+		return heldInfo{e}, nil
+	}
+	info, err := o.Remote.Stat(ctx, l)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) && !o.showsSpool(err) {
+		return info, err
+	}
+	if files, dirs := o.held.store.Children(o.conduit, l.String()); len(files)+len(dirs) > 0 || l.Path == "/" {
+		return impliedDir{path.Base(l.Path)}, nil
+	}
+	return nil, err
+}
+
+// showsSpool reports whether the spool answers in the place of a far side that cannot.
+func (o *overlay) showsSpool(err error) bool {
+	return IsTemporary(err) && o.deliver.Offline == policy.ShowSpool
+}
+
+// ReadDir implements Lister.
+func (o *overlay) ReadDir(ctx context.Context, l Location) ([]fs.FileInfo, error) {
+	files, dirs := o.held.store.Children(o.conduit, l.String())
+	infos, err := o.Remote.ReadDir(ctx, l)
+	switch {
+	case err == nil:
+	case o.showsSpool(err):
+	case errors.Is(err, fs.ErrNotExist) && len(files)+len(dirs) > 0: // what is held makes the directory when it is delivered
+	default:
+		return nil, err
+	}
+	return merge(infos, files, dirs), nil
+}
+
+// merge puts what is held in front of what is across the conduit.
+func merge(infos []fs.FileInfo, files []spool.Entry, dirs []string) []fs.FileInfo {
+	if len(files)+len(dirs) == 0 {
+		return infos
+	}
+	names := make(map[string]bool, len(files))
+	for _, e := range files {
+		names[path.Base(e.Path)] = true
+	}
+	infos = slices.DeleteFunc(infos, func(i fs.FileInfo) bool { return names[i.Name()] })
+	for _, i := range infos {
+		names[i.Name()] = true
+	}
+	for _, e := range files {
+		infos = append(infos, heldInfo{e})
+	}
+	for _, d := range dirs {
+		if !names[d] {
+			infos = append(infos, impliedDir{d})
+		}
+	}
+	return infos
+}
+
+// Open implements Source.
+func (o *overlay) Open(ctx context.Context, l Location, offset int64) (Download, error) {
+	e, ok := o.newest(l)
+	if !ok {
+		return o.Remote.Open(ctx, l, offset)
+	}
+	d, err := o.held.open(e, offset)
+	if errors.Is(err, fs.ErrNotExist) { // it was delivered in this moment
+		return o.Remote.Open(ctx, l, offset)
+	}
+	return d, err
+}
+
+// Begin implements Destination: an upload that is to be acknowledged when it is delivered goes across the conduit. It must not
+// overtake an older file of its name that is still held.
+func (o *overlay) Begin(ctx context.Context, t Target) (Upload, error) {
+	if o.deliver.Acknowledge == policy.Spooled {
+		return o.beginHeld(t)
+	}
+	if _, ok := o.newest(t.Location); ok {
+		return nil, &busyError{t.String()}
+	}
+	return o.Remote.Begin(ctx, t)
+}
+
+// beginHeld begins an upload into the spool.
+func (o *overlay) beginHeld(t Target) (Upload, error) {
+	up, err := o.held.begin(t, o.origin, o.conduit, o.deliver)
+	if err != nil {
+		return nil, err
+	}
+	if t.Base != nil {
+		up.base = func(ctx context.Context) error { return o.unchanged(ctx, t) }
+	}
+	return up, nil
+}
+
+// unchanged compares what a device sees under a name with the state from which an upload was continued.
+func (o *overlay) unchanged(ctx context.Context, t Target) error {
+	info, err := o.Stat(ctx, t.Location)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !t.Base.Exists:
+		return nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case err != nil || !t.Base.Exists || info.IsDir() || info.Size() != t.Base.Size || !info.ModTime().Equal(t.Base.ModTime):
+		return ErrChanged
+	}
+	return nil
+}
+
+// Available implements Destination.
+func (o *overlay) Available(ctx context.Context, r Requirements) error {
+	err := o.Remote.Available(ctx, r)
+	if o.deliver.Acknowledge != policy.Spooled || errors.Is(err, ErrUnmet) { // what could never be delivered is not accepted
+		return err
+	}
+	return o.held.store.Err()
+}
+
+// busyError says that a name cannot be changed while a file under it waits to be delivered.
+type busyError struct{ name string }
+
+func (e *busyError) Error() string {
+	return fmt.Sprintf("%s is waiting in the spool to be delivered", e.name)
+}
+
+// Temporary is true: it will be delivered.
+func (e *busyError) Temporary() bool { return true }
