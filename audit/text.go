@@ -77,7 +77,7 @@ func mapped(r Record, f func(string) string) Record {
 	}
 	if r.TransferFields != nil {
 		t := *r.TransferFields
-		each(f, &t.Transfer, &t.Op, &t.Path, &t.To, &t.SHA256, &t.Content, &t.Rule, &t.Reason, &t.Policy, &t.Conduit, &t.Acknowledge, &t.Type, &t.Conversion, &t.FailedEvidence)
+		each(f, &t.Transfer, &t.Op, &t.Path, &t.To, &t.SHA256, &t.Content, &t.Rule, &t.Reason, &t.Policy, &t.Conduit, &t.Acknowledge, &t.Entry, &t.Type, &t.Conversion, &t.FailedEvidence)
 		t.Evidence = mappedList(t.Evidence, f)
 		t.Trace = slices.Clone(t.Trace)
 		for i := range t.Trace {

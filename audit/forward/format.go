@@ -25,9 +25,9 @@ const dataID = "ftpgw@32473"
 // severity is how much an event matters to who watches.
 func severity(e audit.Event) int {
 	switch e {
-	case audit.ConduitDown, audit.LogTrouble, audit.LogSpaceLow, audit.LogRecovered, audit.LogResumed, audit.ClockJumped:
+	case audit.SpoolAside, audit.ConduitDown, audit.LogTrouble, audit.LogSpaceLow, audit.LogRecovered, audit.LogResumed, audit.ClockJumped:
 		return severityError
-	case audit.LoginFailed, audit.DecisionDenied, audit.TransferAborted, audit.ChangeFailed, audit.ControlFailed, audit.ControlRefused, audit.IslandOn:
+	case audit.LoginFailed, audit.DecisionDenied, audit.TransferAborted, audit.ChangeFailed, audit.SpoolRetry, audit.SpoolHeld, audit.SpoolDiscarded, audit.SpoolSuspended, audit.ControlFailed, audit.ControlRefused, audit.IslandOn:
 		return severityWarning
 	}
 	return severityInfo

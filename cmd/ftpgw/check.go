@@ -59,7 +59,9 @@ func checks(env environment) config.Checks {
 		Certificate: func(certificate, privateKey string) error {
 			return ftpfront.CheckCertificate(certificate, privateKey, env.now())
 		},
-		ClientCA: ftpfront.CheckClientCA,
+		ClientCA:     ftpfront.CheckClientCA,
+		AgeRecipient: checkAgeRecipient,
+		AgeIdentity:  checkAgeIdentity,
 	}
 }
 

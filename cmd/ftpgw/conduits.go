@@ -26,6 +26,9 @@ func (a *appliance) observe(conduit string) (onState func(up bool, cause error),
 		if up {
 			r.Event = audit.ConduitUp
 			once.Do(func() { close(seen) })
+			if f := a.gateway.Forwarder(); f != nil {
+				f.Up(conduit)
+			}
 		}
 		if cause != nil {
 			r.Cause = cause.Error()

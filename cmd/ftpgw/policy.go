@@ -31,7 +31,8 @@ func newPolicyCommand(env environment) *cobra.Command {
 func loadPolicy(env environment, path string) (*config.Config, error) {
 	accept := func(string) error { return nil }
 	acceptBoth := func(string, string) error { return nil }
-	cfg, err := config.Load(path, config.Checks{WithoutKeys: true, Identity: accept, HostKey: accept, KnownHosts: acceptBoth, Certificate: acceptBoth, ClientCA: accept})
+	cfg, err := config.Load(path, config.Checks{WithoutKeys: true, Identity: accept, HostKey: accept, KnownHosts: acceptBoth, Certificate: acceptBoth, ClientCA: accept,
+		AgeRecipient: accept, AgeIdentity: acceptBoth})
 	return cfg, showDiagnostics(env, err)
 }
 

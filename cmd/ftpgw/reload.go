@@ -79,6 +79,7 @@ func (a *appliance) needRestart(cfg *config.Config, keys string) (changed []stri
 		"the conduits":         reflect.DeepEqual(cfg.Conduits, a.cfg.Conduits),
 		"a key or known_hosts": keys == a.keys,
 		"the audit block":      reflect.DeepEqual(cfg.Audit, a.cfg.Audit),
+		"the spool block":      reflect.DeepEqual(cfg.Spool, a.cfg.Spool),
 		"the gateway block":    reflect.DeepEqual(cfg.Gateway, a.cfg.Gateway),
 	} {
 		if !same {

@@ -24,6 +24,7 @@ import (
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/internal/config"
 	"github.com/ftpgw/ftpgw/sftpback"
+	"github.com/ftpgw/ftpgw/spool"
 )
 
 // newServeCommand is "ftpgw serve".
@@ -127,6 +128,7 @@ type appliance struct {
 	recorder gateway.Recorder // bound, or what stands in front of it
 	conduits map[string]*sftpback.Conduit
 	first    map[string]<-chan struct{} // closed when the conduit is up for the first time
+	spool    *spool.Spool               // nil without one
 	gateway  *gateway.Gateway
 	front    *ftpfront.Front
 }
@@ -161,6 +163,10 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	if a.keys, err = keyDigest(cfg); err != nil {
 		return err
 	}
+	if a.spool, err = openSpool(cfg.Spool, logger); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeSpool(a.spool)) }()
 	if err := a.assemble(); err != nil {
 		return err
 	}
@@ -188,6 +194,7 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	}
 	a.awaitConduits(ctx)
 	logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(cfg.Conduits), "devices", len(cfg.Devices))
+	running.Go(func() { a.forward(back) })
 	running.Go(func() { a.watch(back, h) })
 	running.Go(func() { a.watchClock(back) })
 	if h.proc != nil {
@@ -218,6 +225,7 @@ func (a *appliance) assemble() error {
 	}
 	a.gateway = gateway.New(gateway.Options{
 		Policy: a.cfg.Policy, Remotes: remotes, Log: a.recorder, Logger: a.logger, Now: time.Now, TraceDenials: a.cfg.Audit.TraceDenials,
+		Spool: a.spool, Forward: forwardOptions(a.cfg.Spool),
 	})
 	zones, err := frontZones(a.cfg.Zones)
 	if err != nil {
@@ -289,7 +297,10 @@ func (a *appliance) recordStart(ctx context.Context, confined string) error {
 	if err := a.log.Note(audit.Record{Event: audit.GatewayStart, Detail: detail}); err != nil {
 		return err
 	}
-	return a.log.Record(ctx, audit.Record{Event: audit.ConfigLoaded, Detail: map[string]string{"digest": a.cfg.Digest}})
+	if err := a.log.Record(ctx, audit.Record{Event: audit.ConfigLoaded, Detail: map[string]string{"digest": a.cfg.Digest}}); err != nil {
+		return err
+	}
+	return a.recordSpool(ctx)
 }
 
 // watchedLog shows what the log has taken.

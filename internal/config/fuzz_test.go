@@ -33,7 +33,8 @@ func FuzzLoad(f *testing.F) {
 	}
 	accept := func(string) error { return nil }
 	checks := Checks{Identity: accept, HostKey: accept, KnownHosts: func(string, string) error { return nil },
-		Certificate: func(string, string) error { return nil }, ClientCA: accept}
+		Certificate: func(string, string) error { return nil }, ClientCA: accept,
+		AgeRecipient: accept, AgeIdentity: func(string, string) error { return nil }}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := parse("fuzz.hcl", dir, []source{{"fuzz.hcl", text}}, checks)
@@ -57,7 +58,8 @@ func TestDeepNestingIsRefused(t *testing.T) {
 	const n = 20_000
 	accept := func(string) error { return nil }
 	checks := Checks{Identity: accept, HostKey: accept, KnownHosts: func(string, string) error { return nil },
-		Certificate: func(string, string) error { return nil }, ClientCA: accept}
+		Certificate: func(string, string) error { return nil }, ClientCA: accept,
+		AgeRecipient: accept, AgeIdentity: func(string, string) error { return nil }}
 	for name, text := range map[string]string{
 		"brackets":   "x = " + strings.Repeat("[", n),
 		"signs":      "x = (" + strings.Repeat("-\n", n) + "1)",

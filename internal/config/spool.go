@@ -140,7 +140,7 @@ func (b body) hold(delivery *policy.Delivery, spooling bool) {
 		}
 	}
 	for _, name := range []string{"set_timeout", "set_overdue"} {
-		if b.has(name) && delivery.Set == policy.NoSet && !b.has("set") {
+		if b.has(name) && spooled && !b.has("set") {
 			b.fail(b.valueRange(name), "No set", "%s is about sets of files. Name the kind of set: set = \"comtrade\".", name)
 		}
 	}

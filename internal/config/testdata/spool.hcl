@@ -1,4 +1,4 @@
-# There is no spool yet.
+# What can be wrong with a spool and with rules that use it.
 
 zone "bay-7" {
   listen        = "127.0.0.1:2121"
@@ -15,17 +15,46 @@ conduit "control-centre" {
 
 audit { dir = "audit" }
 
-spool { dir = "spool" }
+spool {
+  dir           = "spool"
+  max_size      = "-3"
+  keep          = "soon"
+  workers       = 0
+  age_recipient = "AGE-SECRET-KEY-1"
+}
 
 device "relay-12" {
   password_hash = "$2a$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde"
   from          = ["10.7.0.12/32"]
 }
 
+rule "r0" {
+  reason   = "because"
+  allow    = ["upload"]
+  deliver {
+    offline     = "spool"
+    set_timeout = "1h"
+  }
+}
+
 rule "r1" {
   reason   = "because"
   allow    = ["upload"]
-  deliver { acknowledge = "spooled" }
+  deliver {
+    acknowledge = "spooled"
+    offline     = "nothing"
+    set         = "comtrad"
+    set_overdue = "drop"
+  }
+}
+
+rule "r4" {
+  reason   = "because"
+  allow    = ["upload"]
+  deliver {
+    acknowledge = "spooled"
+    set_timeout = "1h"
+  }
 }
 
 rule "r2" {
