@@ -48,14 +48,14 @@ func fakeChecks() Checks {
 		Certificate: func(certificate, privateKey string) error {
 			return errors.Join(complaint(certificate), complaint(privateKey))
 		},
-		ClientCA:     complaint,
+		ClientCA: complaint,
 		AgeRecipient: func(text string) error {
 			if !strings.HasPrefix(text, "age1") {
 				return errors.New("it is not a public key of age")
 			}
 			return nil
 		},
-		AgeIdentity:  func(file, _ string) error { return complaint(file) },
+		AgeIdentity: func(file, _ string) error { return complaint(file) },
 	}
 }
 

@@ -55,6 +55,10 @@ func For(cfg *config.Config, notify string) Rules {
 		Listen: []config.PortRange{one(0)}, // what the kernel chooses: for data connections, and for those that have a source_address
 	}
 	r.read(cfg.Audit.SigningKey)
+	if cfg.Spool != nil {
+		r.Stores = append(r.Stores, cfg.Spool.Dir)
+		r.read(cfg.Spool.Identity)
+	}
 	if r.Abstract = strings.HasPrefix(notify, "@"); !r.Abstract {
 		r.socket(notify)
 	}
