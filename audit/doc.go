@@ -46,7 +46,8 @@
 // A segment that has come to its size or age is finished, and the next one appears, whole with its first record, a log.segment that
 // sums up all before it: so each segment can be verified and continued without the others. A second goroutine, the keeper,
 // compresses what is finished (the plain file goes when the compressed one was read again), removes what is older than the
-// retention (a log.removed record comes first), and watches the space. It never holds up a record.
+// retention (a log.removed record comes first), and watches the space. It never holds up a record. Age is time in which the log was
+// open, by the monotonic clock, which segments and checkpoints keep from run to run: a clock that is set removes nothing.
 //
 // # Crash table
 //

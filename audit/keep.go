@@ -97,12 +97,15 @@ func (l *Log) isClosing() bool {
 
 // removeOld removes a segment all of whose records are too old, which the first record of the next one tells. That it goes is on
 // record, durably, before it is gone.
+//
+// No clock that can be set has a say in this: one that is years ahead would take all of the log away in one moment. The age is the time
+// for which the log was open since, by the monotonic clock, over all runs: never more than has really passed.
 func (k *keeper) removeOld(s, next segment) (bool, error) {
 	if k.log.retention == 0 {
 		return false, nil
 	}
 	h, err := next.first()
-	if err != nil || k.log.clock().Sub(h.time) <= k.log.retention {
+	if err != nil || k.log.openTime()-h.openTime() <= k.log.retention {
 		return false, err
 	}
 	r := Record{Event: LogRemoved, Cause: "retention", Detail: map[string]string{

@@ -46,6 +46,8 @@ type Log struct {
 	segmentSize  int64
 	segmentAge   time.Duration
 	retention    time.Duration
+	openBefore   time.Duration        // in earlier runs
+	running      func() time.Duration // since Open
 	spaceWarning int64
 	onSpace      func(low bool, free int64)
 	onFailure    func(err error)
@@ -95,6 +97,10 @@ func newLog(opts Options, at position) *Log {
 	if opts.Clock == nil {
 		opts.Clock = time.Now
 	}
+	if opts.running == nil {
+		opened := time.Now()
+		opts.running = func() time.Duration { return time.Since(opened) } // by the monotonic clock
+	}
 	l := &Log{
 		dir: at.segment.dir, clock: opts.Clock, interval: opts.CheckpointInterval,
 		slots:       make(chan struct{}, opts.Queue),
@@ -106,6 +112,7 @@ func newLog(opts Options, at position) *Log {
 		rotated:     make(chan struct{}, 1),
 		segmentSize: opts.SegmentSize, segmentAge: opts.SegmentAge, retention: opts.Retention,
 		spaceWarning: opts.SpaceWarning, onSpace: opts.OnSpace, onFailure: opts.OnFailure,
+		openBefore: at.open, running: opts.running,
 		last:   at.chain.time,
 		at:     at,
 		signed: uint64(at.signed),

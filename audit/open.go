@@ -51,7 +51,8 @@ type Options struct {
 	// each checkpoint. 0 means never.
 	SegmentSize int64
 	SegmentAge  time.Duration
-	// Retention is how long records are kept, at least MinRetention; whole segments are removed. 0 means for ever.
+	// Retention is how long records are kept, at least MinRetention, in time that the log was open; whole segments are removed. 0 means
+	// for ever.
 	Retention time.Duration
 	// SpaceWarning is the free space in bytes below which a warning is recorded. 0 means that nobody looks.
 	SpaceWarning int64
@@ -61,7 +62,8 @@ type Options struct {
 	// that writes, which waits for it.
 	OnFailure func(err error)
 
-	noKeeper bool // for tests that do the keeper's work themselves
+	noKeeper bool                 // for tests that do the keeper's work themselves
+	running  func() time.Duration // for tests: how long the log has been open, in the place of the monotonic clock
 }
 
 // Open opens the log in dir for writing and makes what is missing: the directory (mode 0750), the instance, the key and the first

@@ -100,15 +100,15 @@ func TestProveContinuation(t *testing.T) {
 func TestProveAfterRetention(t *testing.T) {
 	dir := t.TempDir()
 	many(t, dir, 60)
-	list, err := segments(dir)
-	if err != nil {
-		t.Fatal(err)
+	l := signed(t, dir, Options{
+		noKeeper: true, SegmentSize: 4096, Retention: MinRetention,
+		running: func() time.Duration { return MinRetention + time.Second },
+	})
+	for range 30 {
+		if err := l.Record(t.Context(), sample()); err != nil {
+			t.Fatal(err)
+		}
 	}
-	third, err := list[2].first()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := signed(t, dir, Options{noKeeper: true, Retention: MinRetention, Clock: func() time.Time { return third.time.Add(MinRetention + 1) }})
 	(&keeper{log: l}).tidy()
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

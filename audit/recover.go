@@ -22,8 +22,9 @@ type position struct {
 	born    time.Time // of the segment's first record; zero where it has none
 	size    int64     // of the segment in bytes
 	chain   chain
-	last    []byte // the last line; nil where the segment has none
-	signed  int64  // records that the last checkpoint covers
+	last    []byte        // the last line; nil where the segment has none
+	signed  int64         // records that the last checkpoint covers
+	open    time.Duration // for which the log was open, as far as its records tell
 }
 
 // recoverLog finds the end of the log, and repairs it where a write was interrupted. Only the last segment is read: Verify reads all.
@@ -81,6 +82,7 @@ func (at *position) replay(see func(step)) ([]byte, error) {
 			at.born = r.time
 		}
 		lines = r.number
+		at.open = max(at.open, r.openTime())
 		see(r)
 		return nil
 	})

@@ -12,11 +12,12 @@ import (
 
 // segmentRecord is the first record of each segment but the first: it says what was before, so that the segment can be verified and
 // continued without the others.
-func segmentRecord(s segment, before *chain) Record {
+func segmentRecord(s segment, before *chain, open time.Duration) Record {
 	return Record{Event: LogSegment, Detail: map[string]string{
-		"segment": s.name(),
-		"records": strconv.FormatUint(before.seq(), 10),
-		"tree":    before.tree.String(),
+		openSeconds: formatOpen(open),
+		"segment":   s.name(),
+		"records":   strconv.FormatUint(before.seq(), 10),
+		"tree":      before.tree.String(),
 	}}
 }
 
@@ -39,7 +40,7 @@ func (l *Log) rotate(now time.Time) error {
 	}
 	l.file = closedFile{}
 	next := segment{dir: l.dir, number: l.at.segment.number + 1}
-	body, err := encodeBody(segmentRecord(next, &l.at.chain))
+	body, err := encodeBody(segmentRecord(next, &l.at.chain, l.openTime()))
 	if err != nil {
 		return err
 	}

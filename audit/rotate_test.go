@@ -167,41 +167,87 @@ func TestMissingSegments(t *testing.T) {
 	}
 }
 
+const day = 24 * time.Hour
+
+// runFor opens the log, records, has the keeper look after it has been open for some days, and closes it. wrong is by how much the clock
+// of the machine is wrong.
+func runFor(t *testing.T, dir string, open, wrong time.Duration) {
+	t.Helper()
+	running := time.Duration(0)
+	l := signed(t, dir, Options{
+		noKeeper: true, SegmentSize: 1000, Retention: MinRetention,
+		Clock:   func() time.Time { return time.Now().Add(wrong) },
+		running: func() time.Duration { return running },
+	})
+	for range 10 { // more than one segment
+		if err := l.Record(t.Context(), sample()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	running = open
+	(&keeper{log: l}).tidy()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // What is older than the retention goes, segment by segment, with a record that tells; the rest still verifies, and continues an old
 // checkpoint as far as it reaches.
 func TestRetention(t *testing.T) {
 	dir := t.TempDir()
-	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	opts := func(days int) Options {
-		return Options{noKeeper: true, SegmentAge: time.Hour, Retention: MinRetention, Clock: func() time.Time { return start.AddDate(0, 0, days) }}
-	}
-	for _, days := range []int{0, 10, 20, 60, 70} { // the old segment is full with the first record of the next run
-		l := signed(t, dir, opts(days))
-		for range 3 {
-			if err := l.Record(t.Context(), sample()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := l.Close(); err != nil {
-			t.Fatal(err)
-		}
+	for range 5 {
+		runFor(t, dir, 20*day, 0) // 100 days in all
 	}
 	key, kept := read(t, filepath.Join(dir, "checkpoint.pub")), []byte(read(t, filepath.Join(dir, "checkpoint")))
-	l := signed(t, dir, opts(105)) // the segments that ended on days 10 and before are older than 90 days
-	k := keeper{log: l}
-	k.tidy()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	v, err := Verify(t.Context(), dir, VerifyOptions{Key: key, Checkpoint: kept})
-	if err != nil || v.First < 4 || v.Outside == 0 {
+	v, err := Verify(t.Context(), dir, VerifyOptions{Key: key})
+	if err != nil || v.First < 5 || v.First > 16 { // what was recorded in the first run is 100 days old, in the second 80
 		t.Fatalf("%+v, %v", v, err)
 	}
-	if age := start.AddDate(0, 0, 105).Sub(v.From); age > MinRetention+10*24*time.Hour {
-		t.Errorf("the oldest record is %v old", age)
+	runFor(t, dir, 15*day, 0)
+	after, err := Verify(t.Context(), dir, VerifyOptions{Key: key, Checkpoint: kept})
+	if err != nil || after.First < v.First+5 || after.First > v.First+16 || after.Outside == 0 {
+		t.Fatalf("%+v, %v", after, err)
 	}
 	if _, err := Open(t.TempDir(), Options{Retention: 89 * 24 * time.Hour}); err == nil {
 		t.Error("less than the floor was accepted")
+	}
+}
+
+// A clock that is years ahead, at the start or in between, takes nothing away; nor does it keep for ever what was recorded under it.
+func TestRetentionDoesNotBelieveTheClock(t *testing.T) {
+	dir := t.TempDir()
+	wrong := []time.Duration{0, 3650 * day, -3650 * day, 36500 * day, 0}
+	for _, w := range wrong {
+		runFor(t, dir, 10*day, w)
+	}
+	if v, err := Verify(t.Context(), dir, VerifyOptions{}); err != nil || v.First != 1 {
+		t.Fatalf("after 50 days: %+v, %v", v, err)
+	}
+	runFor(t, dir, 39*day, 3650*day)
+	if v, err := Verify(t.Context(), dir, VerifyOptions{}); err != nil || v.First != 1 {
+		t.Fatalf("after 89 days: %+v, %v", v, err)
+	}
+	runFor(t, dir, 60*day, 0) // the records that are 90 days old have times of the far future
+	v, err := Verify(t.Context(), dir, VerifyOptions{})
+	if err != nil || v.First < 40 {
+		t.Errorf("after 149 days: %+v, %v", v, err)
+	}
+}
+
+// Segments of a version that did not count the time are kept until the retention has passed since it is counted.
+func TestRetentionOfUncountedSegments(t *testing.T) {
+	for body, want := range map[string]time.Duration{
+		`"event":"log.segment","detail":{"open_seconds":"86400","records":"1"}}`:  day,
+		`"event":"log.segment","detail":{"records":"1"}}`:                         0,
+		`"event":"log.segment","detail":{"open_seconds":"-1"}}`:                   0,
+		`"event":"log.segment","detail":{"open_seconds":"99999999999999999999"}}`: 0,
+		`"event":"log.segment","detail":{"open_seconds":"9223372036854775807"}}`:  0,
+		`"event":"command","detail":{"open_seconds":"86400"}}`:                    0,
+		`"event":"log.checkpoint","detail":{"open_seconds":"x"}}`:                 0,
+	} {
+		if got := (head{body: []byte(body)}).openTime(); got != want {
+			t.Errorf("%s: %v, want %v", body, got, want)
+		}
 	}
 }
 

@@ -154,7 +154,7 @@ func (l *Log) checkpoint(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := l.own(now, Record{Event: LogCheckpoint, Detail: map[string]string{"note": c.Note}}); err != nil {
+	if err := l.own(now, Record{Event: LogCheckpoint, Detail: map[string]string{"note": c.Note, openSeconds: formatOpen(l.openTime())}}); err != nil {
 		return err
 	}
 	if c, err = sign(&l.at.chain.tree, l.key); err != nil {

@@ -47,7 +47,7 @@ func auditSpec() blockSpec {
 			{name: "segment_age", kind: kindDuration, fallback: "24h", example: `"1h"`,
 				meaning: "The same for a file whose first record is this old."},
 			{name: "retention_days", kind: kindNumber, absent: "records are kept for ever", example: `365`,
-				meaning: "Files of the log whose last record is older than this number of days are removed, which is itself put on record. 90 at least."},
+				meaning: "Files of the log whose last record is older than this number of days are removed, which is itself put on record. 90 at least. Counted are the days in which the gateway ran, so that no clock that is wrong removes anything early."},
 			{name: "space_warning", kind: kindSize, fallback: "512MiB", example: `"2GiB"`,
 				meaning: "When less than this is free on the file system of the log, a warning is recorded and logged. What happens when nothing is free any more is said by each zone's on_failure."},
 			{name: "trace_denials", kind: kindFlag, fallback: "false", example: `true`,
