@@ -33,6 +33,7 @@ func (g *Gateway) decideQuestion(p *policy.Policy, s Session, q policy.Question)
 	}
 	r := s.record(audit.DecisionDenied)
 	r.TransferFields = decisionFields(q.Op, q.Path, d)
+	r.Content = q.Type
 	if q.Size != policy.SizeUnknown {
 		r.Bytes = &q.Size
 	}

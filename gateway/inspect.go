@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/ftpgw/ftpgw/inspect"
+	"github.com/ftpgw/ftpgw/policy"
 )
 
 // ContentError is a rule's refusal of what is in a file.
@@ -32,32 +33,96 @@ func (e *ContentError) Is(target error) bool { return target == fs.ErrPermission
 // Temporary reports whether the same file may be taken later.
 func (e *ContentError) Temporary() bool { return e.Early }
 
+// prepareLook makes what looks at the bytes that come.
+func (in *Incoming) prepareLook() {
+	if in.policy.Inspects() {
+		in.stream = inspect.NewStream(in.request.Path)
+	}
+	if in.decision.Measure > 0 {
+		in.expansion = inspect.NewExpansion(in.decision.Measure)
+	}
+}
+
+// look finds out what is in the file, of which all bytes have passed. missing is true where that cannot be said for certain: it may
+// be COMTRADE data, and what it would be held against has not come.
+func (in *Incoming) look(ctx context.Context) (missing bool, err error) {
+	if in.kind != "" || in.stream == nil {
+		return in.missing, nil
+	}
+	var cfg *inspect.Comtrade
+	if in.stream.NeedsCFG() {
+		if cfg, err = in.configuration(ctx); errors.Is(err, fs.ErrNotExist) {
+			in.missing = true
+		} else if err != nil {
+			return false, err
+		}
+	}
+	in.kind, in.flaw = in.stream.Type(cfg)
+	return in.missing, nil
+}
+
+const comtrade = "comtrade"
+
+// decideType asks once more, where the answer depends on what is in the file.
+func (in *Incoming) decideType(ctx context.Context) (policy.Decision, error) {
+	missing, err := in.look(ctx)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	q := in.question
+	q.Type = in.kind
+	if missing {
+		data := q
+		data.Type = comtrade
+		if in.policy.Decide(q) != in.policy.Decide(data) {
+			return policy.Decision{}, &ContentError{Rule: in.decision.Rule, Finding: "whether it is COMTRADE decides, and " + in.flaw.Error(), Early: true}
+		}
+	}
+	in.question = q
+	return in.g.decideQuestion(in.policy, in.session, q)
+}
+
 // inspectContent holds the file against what its rule demands. All bytes have passed, nothing is published.
 func (in *Incoming) inspectContent(ctx context.Context) error {
 	demand := in.decision.Content
 	if demand == nil {
 		return nil
 	}
-	var cfg *inspect.Comtrade
-	var missing error
-	if in.stream.NeedsCFG() && len(demand.Types) > 0 {
+	// Only where types are demanded it matters what stands beside the file.
+	missing := false
+	if len(demand.Types) > 0 {
 		var err error
-		if cfg, err = in.configuration(ctx); errors.Is(err, fs.ErrNotExist) {
-			missing = err
-		} else if err != nil {
+		if missing, err = in.look(ctx); err != nil {
 			return err
 		}
+	} else if in.kind == "" {
+		in.kind, _ = in.stream.Type(nil)
 	}
-	kind, why := in.stream.Type(cfg)
-	in.kind = kind
-	finding := demand.Refuses(kind, hex.EncodeToString(in.hash.Sum(nil)))
+	found := policy.Found{Type: in.kind, SHA256: hex.EncodeToString(in.hash.Sum(nil)), Size: in.size}
+	if demand.MaxExpanded > 0 {
+		found.Expanded, found.Unjudged = in.expanded(demand.MaxExpanded)
+	}
+	finding := demand.Refuses(found)
 	if finding == "" {
 		return nil
 	}
-	if why != nil {
-		finding += "; as COMTRADE it is wrong: " + why.Error()
+	if in.flaw != nil && len(demand.Types) > 0 {
+		finding += "; as COMTRADE it is wrong: " + in.flaw.Error()
 	}
-	return &ContentError{Rule: in.decision.Rule, Finding: finding, Early: missing != nil && demand.Refuses("comtrade", hex.EncodeToString(in.hash.Sum(nil))) == ""}
+	found.Type = comtrade
+	return &ContentError{Rule: in.decision.Rule, Finding: finding, Early: missing && demand.Refuses(found) == ""}
+}
+
+// expanded is how far the file expands, which is known up to the given number of bytes at least.
+func (in *Incoming) expanded(limit int64) (int64, error) {
+	if in.expansion == nil {
+		return 0, errors.New("it was not measured")
+	}
+	e := in.expansion.Finish()
+	if e.Over {
+		return max(e.Size, limit+1), nil
+	}
+	return e.Size, e.Fault
 }
 
 // configuration reads the COMTRADE configuration beside the data file, where it must be already. One that cannot be read as such is

@@ -47,8 +47,11 @@ type Incoming struct {
 	base     *Base // of a continued file
 	keep     int64 // bytes of base that are kept
 
-	stream *inspect.Stream // nil where no rule looks into files
-	kind   string          // what is in the file, where its rule asks
+	stream    *inspect.Stream    // nil where no rule looks into files
+	expansion *inspect.Expansion // nil where no rule asks how far the file expands
+	kind      string             // what is in the file, where a rule asks
+	flaw      error              // why the file is not COMTRADE, which it is named like
+	missing   bool               // it may be all the same
 
 	upload Upload // nil until the first byte or a clean end
 	hash   hash.Hash
@@ -69,15 +72,13 @@ type Incoming struct {
 // ended by Commit or Abort.
 func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*Incoming, error) {
 	in := &Incoming{g: g, policy: g.policy.Load(), session: s, request: req, id: newTransferID(), begun: time.Now(), hash: sha256.New()}
-	if in.policy.Inspects() {
-		in.stream = inspect.NewStream(req.Path)
-	}
 	in.question = g.question(s, req.Op, req.Path, policy.SizeUnknown)
 	in.question.Declared, in.question.ASCII = req.Declared, req.Type == "A"
 	var err error
 	if in.decision, err = g.decideQuestion(in.policy, s, in.question); err != nil {
 		return nil, err
 	}
+	in.prepareLook()
 	if err := in.checkName(); err != nil {
 		return nil, err
 	}
@@ -135,6 +136,7 @@ func (in *Incoming) requirements() Requirements {
 // src is returned as it is.
 func (in *Incoming) Take(ctx context.Context, src io.Reader) (int64, error) {
 	counted := &meteredReader{ctx: ctx, src: src, in: in}
+	defer context.AfterFunc(ctx, in.expansion.Stop)() // a slow decoder must not hold up the end
 	first := make([]byte, 512)
 	n, err := counted.Read(first)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -196,6 +198,7 @@ func (in *Incoming) count(p []byte) {
 	if in.stream != nil {
 		_, _ = in.stream.Write(p) // never fails
 	}
+	_, _ = in.expansion.Write(p) // never fails
 	in.size += int64(len(p))
 }
 
@@ -209,6 +212,7 @@ func (in *Incoming) Commit(ctx context.Context, e Ending) error {
 		return err
 	}
 	in.ended = true
+	in.expansion.Finish()
 	r := in.recordOf(audit.TransferCommitted, nil)
 	r.Receipt = receipt.forRecord()
 	err = in.g.record(ctx, r)
@@ -249,7 +253,7 @@ func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 	if err := in.weigh(e); err != nil {
 		return Receipt{}, err
 	}
-	if err := in.decideContent(); err != nil {
+	if err := in.decideContent(ctx); err != nil {
 		return Receipt{}, err
 	}
 	if err := in.expect(ctx); err != nil {
@@ -292,12 +296,15 @@ func told(ctx context.Context, err error) error {
 }
 
 // decideContent asks again, now that everything is known.
-func (in *Incoming) decideContent() error {
+func (in *Incoming) decideContent(ctx context.Context) error {
 	if err := in.g.windowOpen(in.policy, in.decision); err != nil {
 		return err
 	}
 	in.question.Size = in.size
 	d, err := in.g.decideQuestion(in.policy, in.session, in.question)
+	if err == nil && d.Verdict == policy.Pending {
+		d, err = in.decideType(ctx)
+	}
 	if err == nil {
 		err = in.g.windowOpen(in.policy, d)
 	}
@@ -306,7 +313,7 @@ func (in *Incoming) decideContent() error {
 	}
 	if !sameWay(d.Deliver, in.decision.Deliver) {
 		return in.g.deny(in.session, in.question, d.Rule, fmt.Sprintf(
-			"it delivers in another way than rule %q, which was assumed until the size was known: a size must not choose the delivery", in.decision.Rule))
+			"it delivers in another way than rule %q, which was assumed until everything was known: a size or a type must not choose the delivery", in.decision.Rule))
 	}
 	in.decision = d
 	return nil
@@ -325,6 +332,8 @@ func (in *Incoming) Abort(cause error) {
 		return
 	}
 	in.ended = true
+	in.expansion.Stop()
+	in.expansion.Finish()
 	if in.upload != nil && (in.committed || !in.keepAside(cause)) {
 		in.upload.Abort(cause)
 	}

@@ -7,5 +7,8 @@
 // IEC 60255-24), which has no signature, is recognised by its own grammar: a .cfg is one when it can be read as one, a .dat when it
 // is exactly as large as its .cfg says.
 //
+// An Expansion is written the same bytes and unpacks them on the way, to measure how much an archive or a compressed file would be:
+// no header is believed. What it cannot unpack it says it cannot judge.
+//
 // It promises bounded memory whatever is written, and never to call something a type that it has not looked at.
 package inspect

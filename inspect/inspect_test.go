@@ -72,6 +72,7 @@ func TestTypes(t *testing.T) {
 	}{
 		{"a.cfg", cfg("BINARY"), nil, "comtrade"}, {"A.CFG", cfg("BINARY"), nil, "comtrade"}, {"a.cfg", elf, nil, "elf"}, {"a.cfg", "key = value\n", nil, "text"},
 		{"a.txt", cfg("BINARY"), nil, "text"}, {"a.bin", elf, nil, "elf"}, {"a.zip", "PK\x03\x04" + strings.Repeat("\x00", 100), nil, "zip"},
+		{"a.rar", "Rar!\x1a\x07\x01\x00" + strings.Repeat("\x00", 100), nil, "rar"}, {"a.zst", "\x28\xb5\x2f\xfd" + strings.Repeat("\x00", 100), nil, "zstd"},
 		{"a.jpg", "\xff\xd8\xff\xe0\x00\x10JFIF\x00", nil, "jpeg"}, {"a.exe", "MZ" + strings.Repeat("\x00", 100), nil, "pe"}, {"a.bin", "\x01\x02\x03\x80", nil, "data"},
 		{"a.dat", strings.Repeat("\x01", 48), &binary, "comtrade"}, {"a.dat", strings.Repeat("\x01", 47), &binary, "data"},
 		{"a.dat", strings.Repeat("\x01", 48), nil, "data"}, {"a.dat", strings.Repeat(line, 3), &ascii, "comtrade"},

@@ -25,9 +25,9 @@ func mediaTypes() map[string]string {
 	return map[string]string{
 		"application/octet-stream": "data", "text/plain": "text", "text/csv": "csv", "text/xml": "xml", "application/json": "json",
 		"text/html": "html", "application/pdf": "pdf", "application/zip": "zip", "application/gzip": "gzip", "application/x-tar": "tar",
-		"application/x-7z-compressed": "7z", "application/x-rar-compressed": "rar", "application/x-bzip2": "bzip2", "application/x-xz": "xz",
+		"application/x-7z-compressed": "7z", "application/vnd.rar": "rar", "application/x-bzip2": "bzip2", "application/x-xz": "xz", "application/zstd": "zstd",
 		"application/x-elf": "elf", "application/vnd.microsoft.portable-executable": "pe", "application/x-mach-binary": "mach-o",
 		"text/x-shellscript": "script", "image/jpeg": "jpeg", "image/png": "png", "image/gif": "gif", "image/bmp": "bmp", "image/tiff": "tiff",
-		"video/mp4": "mp4", "video/x-msvideo": "avi", "video/x-matroska": "mkv",
+		"video/mp4": "mp4", "video/x-msvideo": "avi", "video/matroska": "mkv",
 	}
 }

@@ -49,6 +49,8 @@ func (r *compiled) step(o outcome, c condition, in *inquiry) Step {
 		s.Outcome, s.Why = "matched", "every condition holds"
 	case c == conditionSize:
 		s.Outcome, s.Why = "pending", "it depends on the size: "+r.sizeWords()
+	case c == conditionType:
+		s.Outcome, s.Why = "pending", "it depends on what is in the file: "+strings.Join(r.Types, ", ")
 	default:
 		s.Outcome, s.Why = "pending", "it depends on what is not known yet: "+r.When.String()
 	}
@@ -81,6 +83,11 @@ func (r *Rule) whyNot(c condition, in *inquiry) string {
 		return fmt.Sprintf("name %q is not among %s", in.name, joinGlobs(r.Names))
 	case conditionSize:
 		return fmt.Sprintf("size %d is not %s", in.Size, r.sizeWords())
+	case conditionType:
+		if !in.Op.receives() {
+			return fmt.Sprintf("it is about files that are %s, and %s brings none", strings.Join(r.Types, ", "), in.Op)
+		}
+		return fmt.Sprintf("the file is %s, not %s", in.Type, strings.Join(r.Types, ", "))
 	case conditionWindow:
 		return fmt.Sprintf("%s is outside of %s", in.Time.In(r.location()).Format("Mon "+time.RFC3339), r.Window)
 	case conditionWhen:

@@ -32,6 +32,7 @@ const (
 	conditionName   condition = "names"
 	conditionWindow condition = "window"
 	conditionSize   condition = "size"
+	conditionType   condition = "types"
 	conditionWhen   condition = "when"
 )
 
@@ -72,9 +73,12 @@ func (r *compiled) match(in *inquiry) (outcome, condition) {
 	if in.Op.transfers() {
 		size = r.matchSize(in.Size)
 	}
+	kind := r.matchType(in)
 	switch {
 	case size == notMatched:
 		return notMatched, conditionSize
+	case kind == notMatched:
+		return notMatched, conditionType
 	case !r.Window.Open(in.Time):
 		return notMatched, conditionWindow
 	}
@@ -83,8 +87,21 @@ func (r *compiled) match(in *inquiry) (outcome, condition) {
 		return when, conditionWhen
 	case size == pending:
 		return pending, conditionSize
+	case kind == pending:
+		return pending, conditionType
 	}
 	return matched, ""
+}
+
+// awaits is what a rule waits for of which the condition is the first that is pending. One of its own can wait for the size only.
+func (r *compiled) awaits(in *inquiry, c condition) (u Unknown) {
+	if c != conditionType {
+		u |= UnknownSize
+	}
+	if r.matchType(in) == pending {
+		u |= UnknownType
+	}
+	return u
 }
 
 // matchSubject tries the conditions about who asks; it returns the one that failed, or "".
@@ -138,6 +155,23 @@ func (r *Rule) matchSize(size int64) outcome {
 		return notMatched
 	}
 	return matched
+}
+
+// matchType looks at what is in the file. Where none is brought it is never known.
+func (r *Rule) matchType(in *inquiry) outcome {
+	switch {
+	case len(r.Types) == 0:
+		return matched
+	case !in.Op.receives() && !r.Deny:
+		return notMatched
+	case !in.Op.receives():
+		return matched
+	case in.Type == "":
+		return pending
+	case slices.Contains(r.Types, in.Type):
+		return matched
+	}
+	return notMatched
 }
 
 // matchWhen evaluates the rule's own condition. Where no file is moved, what is unknown stays so: then a permission that hangs on it

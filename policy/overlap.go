@@ -72,7 +72,8 @@ func (p *Policy) covers(e, r *compiled, op Operation) bool {
 	size := !op.transfers() || e.MinSize <= r.MinSize && (e.MaxSize == 0 || r.MaxSize > 0 && r.MaxSize <= e.MaxSize)
 	window := e.Window == nil || e.Window.String() == "always" || r.Window != nil && e.Window.String() == r.Window.String()
 	when := e.When == nil || r.When != nil && e.When.String() == r.When.String() && e.location() == r.location()
-	if !size || !window || !when || len(e.ExceptPaths) > 0 {
+	types := len(e.Types) == 0 || op.receives() && len(r.Types) > 0 && !slices.ContainsFunc(r.Types, func(t string) bool { return !slices.Contains(e.Types, t) })
+	if !size || !types || !window || !when || len(e.ExceptPaths) > 0 {
 		return false
 	}
 	protected := (e.TLS == AnyProtection || e.TLS == r.TLS) && coversGlobs(e.Certificates, r.Certificates)
@@ -136,7 +137,7 @@ func coversPrefixes(a, b []netip.Prefix) bool {
 
 // differs reports whether it matters which of the rules decides.
 func (r *compiled) differs(e *compiled) bool {
-	return r.Deny != e.Deny || !r.Deny && (r.Deliver != e.Deliver || r.PathTemplate != e.PathTemplate)
+	return r.Deny != e.Deny || !r.Deny && (r.Deliver != e.Deliver || r.PathTemplate != e.PathTemplate || r.Content != e.Content)
 }
 
 // overlap reports whether there may be a question that both rules match.
@@ -148,7 +149,11 @@ func (p *Policy) overlap(r, e *compiled) bool {
 		!overlapGlobs(r.Paths, e.Paths) || !overlapGlobs(r.Names, e.Names) {
 		return false
 	}
-	if (r.ops|e.ops)&^(bit(Upload)|bit(Append)|bit(Download)) == 0 &&
+	if len(r.Types) > 0 && len(e.Types) > 0 && r.ops&e.ops&^(bit(Upload)|bit(Append)) == 0 &&
+		!slices.ContainsFunc(r.Types, func(t string) bool { return slices.Contains(e.Types, t) }) {
+		return false
+	}
+	if r.ops&e.ops&^(bit(Upload)|bit(Append)|bit(Download)) == 0 &&
 		(r.MaxSize > 0 && e.MinSize > r.MaxSize || e.MaxSize > 0 && r.MinSize > e.MaxSize) {
 		return false
 	}

@@ -108,16 +108,16 @@ func (p *Policy) Decide(q Question) Decision {
 
 func (p *Policy) decide(in *inquiry) Decision {
 	var candidate *compiled // the first rule that could allow it, once everything is known
-	var bound sizeBound
+	var bound bounds
 	open := false // a rule before this one is pending
 	list := p.candidates(in)
 	for r := list.next(); r != nil; r = list.next() {
-		outcome, _ := r.match(in)
+		outcome, c := r.match(in)
 		if outcome == notMatched {
 			continue
 		}
 		if !r.Deny && outcome != failed {
-			bound.widen(r.MaxSize)
+			bound.widen(&r.Rule)
 			if candidate == nil {
 				candidate = r
 			}
@@ -125,6 +125,7 @@ func (p *Policy) decide(in *inquiry) Decision {
 		switch {
 		case outcome == pending:
 			open = true
+			bound.awaits |= r.awaits(in, c)
 		case open && candidate != nil:
 			return candidate.pend(in, bound)
 		case outcome == failed:
@@ -182,6 +183,9 @@ func (r *compiled) decide(in *inquiry) Decision {
 		return Decision{Verdict: Denied, Rule: r.Name, Reason: r.Reason}
 	}
 	d := Decision{Verdict: Allowed, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, Content: r.demand(in.Op)}
+	if d.Content != nil {
+		d.Measure = d.Content.MaxExpanded
+	}
 	if in.Op.transfers() {
 		d.MaxSize = r.MaxSize
 	}
@@ -190,7 +194,7 @@ func (r *compiled) decide(in *inquiry) Decision {
 
 // place fills in the path of an upload. Where that fails the file cannot go anywhere.
 func (r *compiled) place(in *inquiry, d Decision) Decision {
-	if r.PathTemplate == nil || in.Op != Upload && in.Op != Append {
+	if r.PathTemplate == nil || !in.Op.receives() {
 		return d
 	}
 	if in.scope == nil {
@@ -214,13 +218,17 @@ func (r *compiled) decideFailed(in *inquiry) Decision {
 	return Decision{Verdict: Denied, Rule: r.Name, Reason: fmt.Sprintf("the rule's condition could not be evaluated: %v", err)}
 }
 
-func (r *compiled) pend(in *inquiry, bound sizeBound) Decision {
-	return r.place(in, Decision{Verdict: Pending, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, MaxSize: bound.max, Content: r.demand(in.Op)})
+func (r *compiled) pend(in *inquiry, bound bounds) Decision {
+	d := Decision{Verdict: Pending, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, MaxSize: bound.max, Content: r.demand(in.Op), Awaits: bound.awaits}
+	if in.Op.receives() {
+		d.Measure = bound.expanded
+	}
+	return r.place(in, d)
 }
 
 // demand is what the rule demands of a file's content.
 func (r *Rule) demand(op Operation) *Content {
-	if op != Upload && op != Append {
+	if !op.receives() {
 		return nil
 	}
 	return r.Content
@@ -234,17 +242,22 @@ func (r *Rule) location() *time.Location {
 	return r.Window.Location
 }
 
-// sizeBound is the largest size that any candidate rule allows.
-type sizeBound struct {
-	max     int64
-	endless bool
+// bounds are the widest that any candidate rule sets, and what the decision waits for.
+type bounds struct {
+	max      int64 // bytes of the file
+	endless  bool
+	expanded int64 // bytes that it may expand to
+	awaits   Unknown
 }
 
-func (b *sizeBound) widen(maxSize int64) {
-	if maxSize == 0 {
+func (b *bounds) widen(r *Rule) {
+	if r.MaxSize == 0 {
 		b.endless, b.max = true, 0
 	}
 	if !b.endless {
-		b.max = max(b.max, maxSize)
+		b.max = max(b.max, r.MaxSize)
+	}
+	if r.Content != nil {
+		b.expanded = max(b.expanded, r.Content.MaxExpanded)
 	}
 }

@@ -28,6 +28,9 @@ const (
 // from listing or removing a file.
 func (o Operation) transfers() bool { return o == Upload || o == Append || o == Download }
 
+// receives reports whether the operation brings a file from a device, in which we can look.
+func (o Operation) receives() bool { return o == Upload || o == Append }
+
 // Operations lists every Operation in the order of the documentation.
 func Operations() []Operation {
 	return []Operation{Upload, Append, Download, List, Delete, Rename, Mkdir, Rmdir, Modify}
@@ -51,14 +54,16 @@ type Question struct {
 	Time        time.Time // when it is asked; of a transfer, when it began
 	// Declared is the number of bytes that the device announced (ALLO, RFC 959 section 4.1.3), or SizeUnknown where it announced none.
 	Declared int64
-	ASCII    bool // the representation type that the device asked for is A (RFC 959 section 3.1.1.1)
+	// Type is what is in the file of an Upload or Append, one of the names of package inspect; empty while it is not known.
+	Type  string
+	ASCII bool // the representation type that the device asked for is A (RFC 959 section 3.1.1.1)
 }
 
 // Verdict is the outcome of a decision.
 type Verdict uint8
 
-// Denied is the zero Verdict, so that whatever is left undecided is denied. Pending means that the answer depends on the size,
-// which the Question left unknown: the transfer may begin, and must be decided again when the size is known.
+// Denied is the zero Verdict, so that whatever is left undecided is denied. Pending means that the answer depends on what the
+// Question left unknown: the transfer may begin, and must be decided again when that is known.
 const (
 	Denied Verdict = iota
 	Allowed
@@ -87,6 +92,33 @@ type Decision struct {
 	Policy string
 	// Content, where not nil, is what must be in the file of an Allowed or Pending upload or append.
 	Content *Content
+	// Measure, of an Allowed or Pending upload or append, is up to how many bytes a rule that may decide wants to know how far the file
+	// expands; 0 where none does.
+	Measure int64
+	// Awaits is what a Pending decision waits for.
+	Awaits Unknown
 	// MaxSize bounds a Pending or Allowed transfer: no rule would allow a file of more bytes. 0 means no bound.
 	MaxSize int64
+}
+
+// Unknown is a set of what a Question may leave unknown.
+type Unknown uint8
+
+// What may be unknown.
+const (
+	UnknownSize Unknown = 1 << iota
+	UnknownType
+)
+
+// String names what is in the set.
+func (u Unknown) String() string {
+	switch u {
+	case 0:
+		return "nothing"
+	case UnknownSize:
+		return "the size"
+	case UnknownType:
+		return "the type"
+	}
+	return "the size and the type"
 }

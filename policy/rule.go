@@ -5,6 +5,7 @@ package policy
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // Rule is one rule as it is written in the configuration. An empty list of conditions is no condition.
@@ -26,6 +27,9 @@ type Rule struct {
 	Names       []Glob // the last part of the path
 	MinSize     int64  // bytes; 0 is no bound
 	MaxSize     int64  // bytes; 0 is no bound
+	// Types are names of types, one of which the content of an upload or append is; empty is any. Other operations bring no file:
+	// for them a permission that hangs on it does not hold, and a denial does.
+	Types []string
 
 	Window *Window    // nil is always
 	When   *Condition // nil is always true
@@ -66,6 +70,8 @@ func (r *Rule) check() error {
 		return fmt.Errorf("rule %q allows but names no conduit", r.Name)
 	case r.MaxSize > 0 && r.MinSize > r.MaxSize:
 		return fmt.Errorf("rule %q: min_size %d is above max_size %d", r.Name, r.MinSize, r.MaxSize)
+	case len(r.Types) > 0 && slices.Contains(r.Ops, Download):
+		return fmt.Errorf("rule %q is about the type of downloads, which is not known before they are sent", r.Name)
 	case r.Window != nil && r.Window.Location == nil:
 		return fmt.Errorf("rule %q has a window without a time zone", r.Name)
 	}

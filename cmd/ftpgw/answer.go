@@ -28,7 +28,7 @@ func (a answer) text() string {
 	case d.Verdict == policy.Denied && d.Rule == "":
 		out.WriteString("denied: by default\n")
 	case d.Verdict == policy.Pending:
-		fmt.Fprintf(&out, "allowed by rule %q, if the size turns out right\n", d.Rule)
+		fmt.Fprintf(&out, "allowed by rule %q, if %s\n", d.Rule, turnsOut(d.Awaits))
 	default:
 		fmt.Fprintf(&out, "%s by rule %q\n", d.Verdict, d.Rule)
 	}
@@ -38,6 +38,9 @@ func (a answer) text() string {
 	line("reason", "%s", d.Reason)
 	if d.Verdict != policy.Denied {
 		line("deliver", "conduit %q, acknowledged when %s%s", d.Deliver.Conduit, d.Deliver.Acknowledge, demands(d.Deliver))
+	}
+	if d.Content != nil {
+		line("content", "must be %s", d.Content)
 	}
 	if d.Deliver.Path != "" {
 		line("path", "%s below the conduit's root", d.Deliver.Path)
@@ -49,6 +52,9 @@ func (a answer) text() string {
 	line("question", "%s %s", q.Op, q.Path)
 	line("device", "%s from %s in zone %s", q.Device, q.Peer, q.Zone)
 	line("bytes", "%s", a.size())
+	if q.Type != "" {
+		line("type", "%s", q.Type)
+	}
 	line("time", "%s", q.Time.Format(time.RFC3339))
 	if len(a.steps) > 0 {
 		out.WriteString("rules, in order:\n")
@@ -57,6 +63,14 @@ func (a answer) text() string {
 		fmt.Fprintf(&out, "  %-11s %q: %s\n", s.Outcome, s.Rule, s.Why)
 	}
 	return out.String()
+}
+
+// turnsOut says what must turn out right.
+func turnsOut(u policy.Unknown) string {
+	if u == policy.UnknownSize|policy.UnknownType {
+		return u.String() + " turn out right"
+	}
+	return u.String() + " turns out right"
 }
 
 // demands are what a delivery asks for beyond the usual.
@@ -103,6 +117,7 @@ func (a answer) document() any {
 		Op     string    `json:"op"`
 		Path   string    `json:"path"`
 		Size   *int64    `json:"size,omitempty"` // bytes; absent where it was not given
+		Type   string    `json:"type,omitempty"` // absent where it was not given
 		At     time.Time `json:"at"`
 	}
 	d, q := a.decision, a.question
@@ -117,15 +132,23 @@ func (a answer) document() any {
 		Verify      string   `json:"verify,omitempty"`
 		Require     []string `json:"require,omitempty"`
 		MaxSize     int64    `json:"max_size,omitempty"` // bytes; absent where there is no bound
+		Content     string   `json:"content,omitempty"`  // what the file's content must be, in words
+		Awaits      string   `json:"awaits,omitempty"`   // what a pending decision waits for, in words
 		Question    question `json:"question"`
 		Steps       []step   `json:"steps"`
 	}{
 		Verdict: d.Verdict.String(), Login: a.login == "", Rule: d.Rule, Reason: d.Reason, MaxSize: d.MaxSize, To: d.Deliver.Path, Steps: []step{},
-		Question: question{Device: q.Device, Zone: q.Zone, From: q.Peer.String(), Op: string(q.Op), Path: q.Path, At: q.Time},
+		Question: question{Device: q.Device, Zone: q.Zone, From: q.Peer.String(), Op: string(q.Op), Path: q.Path, Type: q.Type, At: q.Time},
 	}
 	if d.Verdict != policy.Denied {
 		doc.Conduit, doc.Acknowledge = d.Deliver.Conduit, string(d.Deliver.Acknowledge)
 		doc.Verify, doc.Require = string(d.Deliver.Verify), required(d.Deliver)
+	}
+	if d.Content != nil {
+		doc.Content = d.Content.String()
+	}
+	if d.Verdict == policy.Pending {
+		doc.Awaits = d.Awaits.String()
 	}
 	if q.Size != policy.SizeUnknown {
 		doc.Question.Size = &q.Size

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ftpgw/ftpgw/inspect"
 	"github.com/ftpgw/ftpgw/internal/config"
 	"github.com/ftpgw/ftpgw/policy"
 )
@@ -23,9 +24,9 @@ const denied = 2
 
 // explainFlags are the flags of explain as they were written.
 type explainFlags struct {
-	config, device, from, op, path, size, at, zone string
-	certificate                                    []string
-	json, tls                                      bool
+	config, device, from, op, path, size, kind, at, zone string
+	certificate                                          []string
+	json, tls                                            bool
 }
 
 // newExplainCommand is "ftpgw explain".
@@ -35,7 +36,7 @@ func newExplainCommand(env environment) *cobra.Command {
 		Use:   "explain --config FILE|DIR --device NAME --op OPERATION --path PATH",
 		Short: "Say which rule decides a case, and why",
 		Long: `Ask the policy about a case, as the gateway would: the decision, the rule, its reason, and why the rules before it did
-not match. Exits with 0 when it is allowed (or would be, depending on a size that is not given), with 2 when it is denied,
+not match. Exits with 0 when it is allowed (or would be, depending on a size or type that is not given), with 2 when it is denied,
 and with 1 when the question makes no sense.`,
 		Example: "  ftpgw explain --config substation.hcl --device relay-12 --op upload --path /events/fault-0042.cfg --size 12kB",
 		Args:    noArguments,
@@ -49,11 +50,13 @@ and with 1 when the question makes no sense.`,
 	flags.StringVar(&f.from, "from", "", "the device's address (default: the one address in the device's from)")
 	flags.StringVar(&f.zone, "zone", "", "the zone (default: the only one)")
 	flags.StringVar(&f.size, "size", "", "the size of the file, such as 4096 or 64MiB (default: not known yet)")
+	flags.StringVar(&f.kind, "type", "", "what is in the file of an upload or append, such as comtrade (default: not known yet)")
 	flags.StringVar(&f.at, "at", "", "the time, as in 2006-01-02T15:04:05Z (default: now)")
 	flags.BoolVar(&f.tls, "tls", false, "the control connection is under TLS")
 	flags.StringSliceVar(&f.certificate, "certificate", nil, "the names in the device's client certificate")
 	flags.BoolVar(&f.json, "json", false, "write the answer as JSON")
 	// The only error is that the flag does not exist.
+	_ = cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(inspect.Types(), cobra.ShellCompDirectiveNoFileComp))
 	_ = cmd.RegisterFlagCompletionFunc("op", cobra.FixedCompletions(operations(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -83,6 +86,7 @@ func explain(env environment, f explainFlags) error {
 	a := answer{question: q, login: loginRefusal(device, q.Peer)}
 	if a.login == "" {
 		a.decision, a.steps = cfg.Policy.Explain(q)
+		a.decision = withContent(a.decision, q)
 	} else {
 		a.decision = policy.Decision{Verdict: policy.Denied, Reason: a.login}
 	}
@@ -98,6 +102,15 @@ func explain(env environment, f explainFlags) error {
 		return &statusError{denied}
 	}
 	return nil
+}
+
+// withContent is the decision when the last byte has come: a rule that decides may refuse the content.
+func withContent(d policy.Decision, q policy.Question) policy.Decision {
+	refusal := d.Content.RefusesType(q.Type)
+	if d.Verdict == policy.Denied || refusal == "" {
+		return d
+	}
+	return policy.Decision{Verdict: policy.Denied, Rule: d.Rule, Reason: refusal, Policy: d.Policy}
 }
 
 // loginRefusal says why the device could not even log in from the address; empty where it could.
@@ -131,6 +144,9 @@ func (f explainFlags) question(env environment, cfg *config.Config) (q policy.Qu
 		if q.Size, err = config.ParseSize(f.size); err != nil {
 			return q, d, fmt.Errorf("--size: %w", err)
 		}
+	}
+	if q.Type = f.kind; f.kind != "" && !slices.Contains(inspect.Types(), f.kind) {
+		return q, d, fmt.Errorf("--type: there is no type %q. %s", f.kind, config.Suggest(f.kind, "types", inspect.Types()))
 	}
 	if f.at != "" {
 		if q.Time, err = time.Parse(time.RFC3339, f.at); err != nil {

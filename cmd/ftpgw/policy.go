@@ -133,7 +133,7 @@ func ask(cfg *config.Config, q policy.Question) policy.Decision {
 			return policy.Decision{Verdict: policy.Denied, Reason: refusal}
 		}
 	}
-	return cfg.Policy.Decide(q)
+	return withContent(cfg.Policy.Decide(q), q)
 }
 
 // disagreement says in what the answer is not the one that was expected; empty where it is.

@@ -107,6 +107,9 @@ func newRow(device string, op policy.Operation, rule policy.Rule) reportRow {
 		row.Verdict = "deny"
 		return row
 	}
+	if receives := op == policy.Upload || op == policy.Append; receives && rule.Content != nil {
+		row.Conditions = strings.TrimPrefix(row.Conditions+"; refused unless "+rule.Content.String(), "; ")
+	}
 	row.Delivery = rule.Deliver.Conduit
 	if rule.PathTemplate != nil && (op == policy.Upload || op == policy.Append) {
 		row.Delivery += " as " + rule.PathTemplate.String()
@@ -131,6 +134,7 @@ func conditions(r policy.Rule) string {
 	add(len(r.Certificates) > 0, "certificate of %s", joined(r.Certificates))
 	add(r.MinSize > 0, "at least %d bytes", r.MinSize)
 	add(r.MaxSize > 0, "at most %d bytes", r.MaxSize)
+	add(len(r.Types) > 0, "content is %s", strings.Join(r.Types, " or "))
 	if r.When != nil {
 		words = append(words, r.When.String())
 	}

@@ -20,6 +20,10 @@ func contentSpec() blockSpec {
 				meaning: "Types, one of which the file must be: " + strings.Join(inspect.Types(), ", ") + ". A COMTRADE .cfg is one when it can be read as one, a .dat when it is exactly as large as the .cfg beside it says, which must be there before: without one the reply is 451. See [policy](policy.md)."},
 			{name: "sha256", kind: kindPath, absent: "any content", example: `"allowed.sha256"`,
 				meaning: "A file of digests as sha256sum writes them, one of which the file must have. It is part of the configuration: a change needs a reload."},
+			{name: "max_expansion", kind: kindNumber, absent: "no bound", example: `100`,
+				meaning: "How many times its own size an archive or a compressed file may hold. It is measured by unpacking it, not read from its headers: zip, tar, gzip, bzip2, xz and zstd, up to four in each other. One that cannot be judged, since it is encrypted, damaged or of another kind, is refused. A file that is none of them is not concerned. See [policy](policy.md)."},
+			{name: "max_expanded", kind: kindSize, fallback: "1GiB", example: `"256MiB"`,
+				meaning: "How many bytes an archive or a compressed file may hold; the same goes for it. The default is in force where max_expansion is given."},
 		},
 	}
 }
@@ -38,19 +42,33 @@ func (b body) fileContent(deny bool, ops []policy.Operation) *policy.Content {
 	}
 	c := b.open(contentSpec(), blocks[0].Body, "", blocks[0].DefRange)
 	demand := &policy.Content{}
-	for _, text := range c.list("types") {
-		if !slices.Contains(inspect.Types(), text.text) {
-			c.fail(text.at, "Unknown type", "There is no type %q. %s", text.text, Suggest(text.text, "types", inspect.Types()))
-		}
-		demand.Types = append(demand.Types, text.text)
-	}
+	demand.Types = c.types("types")
 	if file := c.path("sha256"); file != "" {
 		demand.SHA256 = c.digests(file)
 	}
-	if !c.has("types") && !c.has("sha256") && !b.broken {
-		b.fail(blocks[0].DefRange, "Empty content", "The block demands nothing. Give it types or sha256, or leave it out.")
+	if c.has("max_expansion") || c.has("max_expanded") {
+		const most = 1_000_000
+		demand.MaxExpansion, demand.MaxExpanded = int64(c.number("max_expansion", 1, most)), c.size("max_expanded")
+	}
+	if len(c.content.Attributes) == 0 && !c.broken && !b.broken {
+		b.fail(blocks[0].DefRange, "Empty content", "The block demands nothing. Give it types, sha256, max_expansion or max_expanded, or leave it out.")
 	}
 	return demand
+}
+
+// types reads a list of types of content.
+func (b body) types(name string) (types []string) {
+	for _, text := range b.list(name) {
+		b.checkType(text)
+		types = append(types, text.text)
+	}
+	return types
+}
+
+func (b body) checkType(text located) {
+	if !slices.Contains(inspect.Types(), text.text) {
+		b.fail(text.at, "Unknown type", "There is no type %q. %s", text.text, Suggest(text.text, "types", inspect.Types()))
+	}
 }
 
 // digests reads a list as sha256sum writes it: a digest, a blank, a blank or *, and a name; a backslash in front says that the name

@@ -42,6 +42,8 @@ func ruleSpec() blockSpec {
 				meaning: "The file is at least this large."},
 			{name: "max_size", kind: kindSize, absent: "no bound", example: `"64MiB"`,
 				meaning: "The file is at most this large. An upload that grows beyond it is broken off."},
+			{name: "types", kind: kindNames, absent: "any type", example: `["comtrade", "text"]`,
+				meaning: "What is in the file, whatever its name says; the types are those of content. It is known when the last byte of an upload has come, and the decision waits for it. Where the file is of another type the next rules are asked: content refuses instead. Of downloads it is never known, so that the rule cannot be about them; other operations bring no file, so that a permission that hangs on it does not hold for them, and a denial does."},
 			{name: "between", kind: kindSpans, absent: "all day", example: `["22:00-04:00"]`,
 				meaning: "Parts of the day. One that passes midnight belongs to the day on which it begins."},
 			{name: "weekdays", kind: kindWeekdays, absent: "every day", example: `["sat", "sun"]`,
@@ -97,6 +99,7 @@ func (d *decoder) rule(block *hcl.Block, known names) policy.Rule {
 	if r.MaxSize > 0 && r.MinSize > r.MaxSize {
 		b.fail(b.valueRange("min_size"), "Sizes upside down", "min_size is above max_size: no file is that large and that small.")
 	}
+	r.Types = b.types("types")
 	switch allow, deny := b.has("allow"), b.has("deny"); {
 	case allow && deny:
 		b.fail(b.valueRange("deny"), "Both allow and deny", "%s both allows and denies. Split it into two rules; the first that matches decides.", b.title())
@@ -107,16 +110,28 @@ func (d *decoder) rule(block *hcl.Block, known names) policy.Rule {
 	if r.Deny {
 		r.Ops = b.operations("deny")
 	}
+	b.checkTypeOps(r)
 	r.Deliver, r.PathTemplate = b.deliver(r.Deny, known)
 	r.Content = b.fileContent(r.Deny, r.Ops)
 	r.Deliver.Expect, r.Deliver.Incomplete = b.expect(r.Ops), b.incomplete(r.Ops)
-	if r.Content != nil && r.Deliver.Incomplete == policy.KeepIncomplete {
+	if (r.Content != nil || len(r.Types) > 0) && r.Deliver.Incomplete == policy.KeepIncomplete {
 		b.fail(b.valueRange("incomplete"), "Content and incomplete", "%s looks into files, and what is kept of an incomplete one nobody has looked into. Use incomplete = \"remove\".", b.title())
 	}
 	if x := r.Deliver.Expect; x != nil && x.Companion != nil && r.PathTemplate != nil {
 		b.fail(b.header, "Companion and path", "%s looks for companions beside the file as the device names it, and its deliver.path publishes elsewhere. Use one of them.", b.title())
 	}
 	return r
+}
+
+// checkTypeOps finds types of files that do not come from devices.
+func (b body) checkTypeOps(r policy.Rule) {
+	switch {
+	case len(r.Types) == 0 || len(r.Ops) == 0:
+	case slices.Contains(r.Ops, policy.Download):
+		b.fail(b.valueRange("types"), "Types of downloads", "What is in a file is found out while it comes from a device; of a download it is not known before it is sent. Leave download to a rule of its own.")
+	case !slices.Contains(r.Ops, policy.Upload) && !slices.Contains(r.Ops, policy.Append):
+		b.fail(b.valueRange("types"), "Unexpected types", "%s is about no operation that brings a file, so there is no content to look at.", b.title())
+	}
 }
 
 func operationNames() []string {

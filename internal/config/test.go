@@ -43,12 +43,13 @@ func testSpec() blockSpec {
 			{name: "op", kind: kindText, required: true, example: `"upload"`, meaning: "The operation."},
 			{name: "path", kind: kindText, required: true, example: `"/events/fault-0042.cfg"`, meaning: "The path as the device sees it."},
 			{name: "size", kind: kindSize, absent: "not known yet", example: `"12kB"`, meaning: "The size of the file."},
+			{name: "type", kind: kindText, absent: "not known yet", example: `"comtrade"`, meaning: "What is in the file of an upload or append."},
 			{name: "declared_size", kind: kindSize, absent: "not announced", example: `"12kB"`, meaning: "The size that the device announces (ALLO)."},
 			{name: "tls", kind: kindFlag, fallback: "false", example: "true", meaning: "Whether the control connection is under TLS."},
 			{name: "certificate", kind: kindNames, absent: "none is shown", example: `["relay-12.station.example"]`, meaning: "The names in the client certificate."},
 			{name: "ascii", kind: kindFlag, fallback: "false", example: "true", meaning: "Whether the device asks for type A."},
 			{name: "at", kind: kindInstant, fallback: "2026-01-01T12:00:00Z", example: `"2026-03-06T23:00:00+01:00"`, meaning: "When it is asked. Without an offset the time is UTC."},
-			{name: "expect", kind: kindText, required: true, example: `"deny"`, meaning: "The answer: `allow`, `deny`, or `pending` where it hangs on a size that is not known yet."},
+			{name: "expect", kind: kindText, required: true, example: `"deny"`, meaning: "The answer: `allow`, `deny`, or `pending` where it hangs on a size or a type that is not known yet."},
 			{name: "rule", kind: kindText, absent: "whichever", example: `"no-settings"`, meaning: "The name of the rule that decides. `\"\"`: none does, it is denied by default."},
 			{name: "to", kind: kindText, absent: "wherever", example: `"/records/relay-12/fault-0042.cfg"`, meaning: "Where the file is published, below the conduit's root, by a rule with deliver.path."},
 		},
@@ -121,6 +122,10 @@ func (d *decoder) test(block *hcl.Block, c *Config) Test {
 	}
 	if text, ok := b.text("size"); ok {
 		t.Question.Size = b.testSize("size", text)
+	}
+	if text, ok := b.text("type"); ok {
+		b.checkType(text)
+		t.Question.Type = text.text
 	}
 	if text, ok := b.text("declared_size"); ok {
 		t.Question.Declared = b.testSize("declared_size", text)

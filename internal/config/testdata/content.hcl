@@ -52,3 +52,11 @@ rule "keeps" {
   incomplete = "keep"
   content { types = ["text"] }
 }
+rule "expands-without-end" {
+  reason = "because"
+  allow  = ["upload"]
+  content {
+    max_expansion = 0
+    max_expanded  = "0 B"
+  }
+}

@@ -164,13 +164,16 @@ rule "records" {
 
 rule "filed" {
   reason = "a record has a place of its own"
-  allow  = ["upload"]
+  allow  = ["upload", "append"]
+  types  = ["comtrade", "text", "zip"]
   deliver {
     conduit = "archive"
     path    = "/records/${device.name}/${lower(file.name)}"
   }
   content {
-    types  = ["comtrade", "text"]
-    sha256 = "allowed.sha256"
+    types         = ["comtrade", "text"]
+    sha256        = "allowed.sha256"
+    max_expansion = 50
+    max_expanded  = "64MiB"
   }
 }
