@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/gateway"
 )
 
 // newDemoCommand is "ftpgw demo".
@@ -63,7 +64,7 @@ func runDemo(ctx context.Context, env environment, dir string, once bool) (err e
 	played := make(chan error, 1) // the play's outcome, once it has begun
 	live := &liveView{w: env.stdout}
 	err = serve(ctx, world.cfg, logger, hooks{
-		seen: live.show,
+		record: func(r gateway.Recorder) gateway.Recorder { return &watchedLog{r, live.show} },
 		ready: func(a *appliance) {
 			go func() {
 				perr := world.play(ctx, &demoPlay{w: env.stdout, addr: a.front.Addresses()[0].String()})

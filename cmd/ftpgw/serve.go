@@ -110,8 +110,8 @@ type hooks struct {
 	stdout io.Writer // for a sink of that name
 	reload <-chan os.Signal
 	load   func() (*config.Config, error)
-	ready  func(*appliance)   // called once, when all zones listen
-	seen   func(audit.Record) // where not nil, called with every record that the log has taken
+	ready  func(*appliance)                        // called once, when all zones listen
+	record func(gateway.Recorder) gateway.Recorder // where not nil, what stands between the devices and the log
 
 	// Where a process is nothing but a gateway: what confines it, and /proc to see whether the machine forwards packets.
 	confine func(*config.Config, *slog.Logger) (report string, err error)
@@ -157,8 +157,8 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	defer func() { err = errors.Join(err, sinks.close()) }()
 	a := &appliance{cfg: cfg, logger: logger, log: log, bound: newZoneRecorder(log, cfg.Zones, logger)}
 	a.recorder = a.bound
-	if h.seen != nil {
-		a.recorder = &watchedLog{a.bound, h.seen}
+	if h.record != nil {
+		a.recorder = h.record(a.bound)
 	}
 	if a.keys, err = keyDigest(cfg); err != nil {
 		return err
