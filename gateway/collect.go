@@ -68,7 +68,7 @@ func (f *Forwarder) letGo(s *fileSet, cause string) {
 	}
 	for _, e := range s.members {
 		if cause != "" {
-			r := entryRecord(audit.SpoolReleased, e)
+			r := EntryRecord(audit.SpoolReleased, e)
 			r.Cause = cause
 			f.note(r)
 		}
@@ -110,7 +110,7 @@ func (f *Forwarder) holdSet(entries []spool.Entry, event audit.Event, cause stri
 			f.logger.Error("a file could not be held", "entry", e.ID, "path", entryPath(e), "error", err)
 			continue
 		}
-		r := entryRecord(event, changed)
+		r := EntryRecord(event, changed)
 		r.Cause = cause
 		f.note(r)
 		f.logger.Warn("ALARM: a file is held until somebody releases it", "entry", e.ID, "path", entryPath(e), "cause", cause, "hint", "ftpgw spool release "+e.ID)

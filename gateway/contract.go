@@ -69,6 +69,8 @@ const (
 type Requirements struct {
 	Fsync  bool // the data are flushed to stable storage before the file gets its final name
 	Atomic bool // the file appears under its final name, or replaces what stood there, in one step
+	// Room is how many bytes there must be room for, as far as the destination knows that: an error Is syscall.ENOSPC.
+	Room int64
 }
 
 // Base is the state of a published file at one moment. The zero Base says that there was no file.
@@ -124,7 +126,7 @@ func (t Terms) Hold() error {
 // Destination takes uploads: the conduit itself, or the spool.
 type Destination interface {
 	// Available reports, quickly and from what is known already, whether Begin has a chance with these Requirements. Its error is
-	// Temporary.
+	// Temporary, or Is syscall.ENOSPC.
 	Available(ctx context.Context, r Requirements) error
 	// Begin opens an upload. Nothing is visible under the final name until Commit. ctx bounds Begin only.
 	Begin(ctx context.Context, t Target) (Upload, error)

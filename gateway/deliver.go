@@ -195,7 +195,7 @@ func (f *Forwarder) dateAcross(ctx context.Context, r *route, e spool.Entry) err
 
 // delivered puts a delivery on record, and ends the entry.
 func (f *Forwarder) delivered(e spool.Entry, receipt Receipt) error {
-	r := entryRecord(audit.SpoolDelivered, e)
+	r := EntryRecord(audit.SpoolDelivered, e)
 	r.Receipt = receipt.forRecord()
 	r.Detail["waited_ms"] = fmt.Sprint(f.g.now().Sub(e.Accepted).Milliseconds())
 	if err := f.log.Record(context.Background(), r); err != nil {
@@ -254,7 +254,7 @@ func (f *Forwarder) postpone(e spool.Entry, cause error) time.Duration {
 		f.logger.Error("a failed delivery could not be noted in the spool", "entry", e.ID, "cause", cause, "error", err)
 		return pause
 	}
-	r := entryRecord(audit.SpoolRetry, changed)
+	r := EntryRecord(audit.SpoolRetry, changed)
 	r.Cause = cause.Error()
 	r.Detail["attempts"] = fmt.Sprint(changed.Attempts)
 	f.note(r)
@@ -272,7 +272,7 @@ func (f *Forwarder) setAside(e spool.Entry, cause error) {
 		f.logger.Error("ALARM: a file that cannot be delivered could not be set aside", "entry", e.ID, "path", entryPath(e), "cause", cause, "error", err)
 		return
 	}
-	r := entryRecord(audit.SpoolAside, changed)
+	r := EntryRecord(audit.SpoolAside, changed)
 	r.Cause = cause.Error()
 	f.note(r)
 	f.logger.Error("ALARM: a file cannot be delivered and was set aside", "entry", e.ID, "path", entryPath(e), "device", e.Device, "error", cause,
@@ -287,8 +287,8 @@ func (f *Forwarder) note(r audit.Record) {
 	}
 }
 
-// entryRecord is the beginning of every record about an entry.
-func entryRecord(event audit.Event, e spool.Entry) audit.Record {
+// EntryRecord is the beginning of every record about an entry.
+func EntryRecord(event audit.Event, e spool.Entry) audit.Record {
 	size := e.Size
 	return audit.Record{
 		Event: event, Zone: e.Zone, Session: e.Session, Device: e.Device, Peer: e.Peer,

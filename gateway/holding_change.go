@@ -48,7 +48,7 @@ func emptyDigest() []byte {
 // discard gives entries up, with a record of each before it is gone.
 func (h *holding) discard(entries []spool.Entry, why string) error {
 	for _, e := range entries {
-		r := entryRecord(audit.SpoolDiscarded, e)
+		r := EntryRecord(audit.SpoolDiscarded, e)
 		r.Cause = why
 		if err := h.log.Record(context.Background(), r); err != nil {
 			return &logFailure{err}

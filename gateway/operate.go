@@ -50,7 +50,7 @@ func (f *Forwarder) operate(ctx context.Context, id, who string, event audit.Eve
 		return spool.Entry{}, err
 	}
 	defer unlock()
-	r := entryRecord(event, e)
+	r := EntryRecord(event, e)
 	r.Cause = what + " by " + who
 	if err := f.log.Record(ctx, r); err != nil {
 		return spool.Entry{}, &logFailure{err}

@@ -177,7 +177,10 @@ func (o *overlay) Available(ctx context.Context, r Requirements) error {
 	if o.deliver.Acknowledge != policy.Spooled || errors.Is(err, ErrUnmet) { // what could never be delivered is not accepted
 		return err
 	}
-	return o.held.store.Err()
+	if err := o.held.store.Room(r.Room); err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	return nil
 }
 
 // busyError says that a name cannot be changed while a file under it waits to be delivered.

@@ -129,7 +129,7 @@ func (in *Incoming) findBase(ctx context.Context) error {
 
 // requirements is what the rule demands of the far side.
 func (in *Incoming) requirements() Requirements {
-	return Requirements{Fsync: in.decision.Deliver.RequireFsync, Atomic: in.decision.Deliver.RequireAtomic}
+	return Requirements{Fsync: in.decision.Deliver.RequireFsync, Atomic: in.decision.Deliver.RequireAtomic, Room: max(in.announced(), 0)}
 }
 
 // Take reads the file from the device until io.EOF and passes it on. It returns the number of bytes taken from src; an error of

@@ -25,7 +25,7 @@ func (f *Forwarder) purge(ctx context.Context) {
 // purgeOnce removes each with a record of it before: an entry that is gone without one has been stolen.
 func (f *Forwarder) purgeOnce() {
 	for _, e := range f.held.store.Expired(f.g.now(), f.keep) {
-		r := entryRecord(audit.SpoolPurged, e)
+		r := EntryRecord(audit.SpoolPurged, e)
 		if err := f.log.Record(context.Background(), r); err != nil {
 			f.logger.Error("what is kept of delivered files cannot be removed: the removal could not be put on record", "error", err)
 			return

@@ -20,6 +20,18 @@ type space struct {
 	written  int64 // the part of reserved that is in files already
 }
 
+// Room reports whether there is room for n bytes more: an error that Is syscall.ENOSPC where there is none, and Err's.
+func (s *Spool) Room(n int64) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
+	if err := s.space.reserve(n); err != nil {
+		return err
+	}
+	s.space.release(n, 0)
+	return nil
+}
+
 // reserve sets n bytes aside, all of them or none. Its error Is syscall.ENOSPC where there is no room for them.
 func (s *space) reserve(n int64) error {
 	got, err := s.reserveUpTo(n)

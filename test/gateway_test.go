@@ -44,6 +44,7 @@ type setup struct {
 	from    string // further addresses of devices, each with a comma and a space before it
 	host    string // the address to listen at; empty for 127.0.0.1
 	audit   string // further content of the audit block
+	spool   string // content of the spool block besides dir; empty for no spool block
 	logDir  string // of the audit log; empty for one beside the configuration
 	verbose bool   // the operator log shows everything
 	server  *sshdtest.Server
@@ -113,6 +114,9 @@ func (g *gw) config(s setup) string {
 	fmt.Fprintf(&b, "conduit \"far\" {\n  address = %q\n  user = %q\n  identity = %q\n  known_hosts = %q\n  root = %q\n  %s\n}\n",
 		s.server.Addr, s.server.User, s.server.Identity, s.server.KnownHosts, s.server.Root, s.conduit)
 	fmt.Fprintf(&b, "audit {\n  dir = %q\n%s\n}\n", g.auditDir, s.audit)
+	if s.spool != "" {
+		fmt.Fprintf(&b, "spool {\n  dir = %q\n%s\n}\n", filepath.Join(g.dir, "spool"), s.spool)
+	}
 	if s.grace != "" {
 		s.gateway += fmt.Sprintf("\n  shutdown_grace = %q", s.grace)
 	}

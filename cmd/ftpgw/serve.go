@@ -135,6 +135,9 @@ type appliance struct {
 
 // serve runs a gateway until ctx ends and all devices are gone.
 func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks) (err error) {
+	if err := makeSpoolDir(cfg.Spool); err != nil {
+		return err
+	}
 	state, err := openStateDir(cfg.Gateway.StateDir)
 	if err != nil {
 		return err

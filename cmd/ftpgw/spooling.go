@@ -12,8 +12,17 @@ import (
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/internal/config"
+	"github.com/ftpgw/ftpgw/internal/durable"
 	"github.com/ftpgw/ftpgw/spool"
 )
+
+// makeSpoolDir makes the directory of the spool where it is missing: the process is confined to directories that are there.
+func makeSpoolDir(c *config.Spool) error {
+	if c == nil {
+		return nil
+	}
+	return durable.MkdirAll(c.Dir, 0o700)
+}
 
 // openSpool opens the spool of a configuration; nil where it has none.
 func openSpool(c *config.Spool, logger *slog.Logger) (*spool.Spool, error) {

@@ -19,13 +19,17 @@ import (
 // leastABI is the first version of Landlock that confines both files and TCP ports (Linux 6.7).
 const leastABI = 4
 
-// What the gateway does with files. Nothing can be executed, no device, pipe or link be made, and no file moved from one directory to
-// another: that right (REFER) would have Linux 5.13 to 5.18 confine nothing at all.
+// moveABI is the first version of Landlock that lets files be moved from one directory to another (Linux 5.19). The one before cannot
+// allow that, so that rules with the right (REFER) confine nothing there at all: only the spool has it.
+const moveABI = 2
+
+// What the gateway does with files. Nothing can be executed, and no device, pipe or link be made.
 const (
 	toRead  = landlock.AccessFSSet(ll.AccessFSReadFile)
 	toList  = landlock.AccessFSSet(ll.AccessFSReadFile | ll.AccessFSReadDir)
 	toStore = landlock.AccessFSSet(ll.AccessFSReadFile | ll.AccessFSReadDir | ll.AccessFSWriteFile | ll.AccessFSTruncate |
 		ll.AccessFSMakeReg | ll.AccessFSMakeDir | ll.AccessFSMakeSock | ll.AccessFSRemoveFile | ll.AccessFSRemoveDir)
+	toMove = toStore | landlock.AccessFSSet(ll.AccessFSRefer)
 	toTalk = landlock.AccessFSSet(ll.AccessFSResolveUnix)
 )
 
@@ -48,7 +52,7 @@ func (r Report) String() string {
 
 // Apply confines all threads of the process, for good. Without required, it does as much as the kernel can, which may be nothing: the
 // Report tells. With required, it fails with ErrUnsupported where files and TCP ports cannot both be confined, and confines nothing.
-// Stores must exist; what else does not exist cannot be used later either, unless it appears in a directory of the rules.
+// Stores and Moves must exist; what else does not exist cannot be used later either, unless it appears in a directory of the rules.
 func Apply(r Rules, required bool) (Report, error) {
 	abi, err := ll.LandlockGetABIVersion()
 	if err != nil {
@@ -57,7 +61,7 @@ func Apply(r Rules, required bool) (Report, error) {
 	if required && abi < leastABI {
 		return Report{}, fmt.Errorf("%w: it has version %d of Landlock", ErrUnsupported, abi)
 	}
-	if abi == 0 {
+	if abi == 0 || abi < moveABI && len(r.Moves) > 0 {
 		return Report{}, nil
 	}
 	all := landlock.V11
@@ -92,6 +96,7 @@ func (r Rules) landlock() (list []landlock.Rule) {
 		landlock.PathAccess(toList, dirs...).IgnoreIfMissing(),
 		landlock.PathAccess(toList, r.Trees...).IgnoreIfMissing(),
 		landlock.PathAccess(toStore, r.Stores...),
+		landlock.PathAccess(toMove, r.Moves...),
 		landlock.PathAccess(toTalk, r.Sockets...).IgnoreIfMissing(),
 		landlock.BindUDP(0))
 	for _, port := range ports(r.Listen) {

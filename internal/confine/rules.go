@@ -19,6 +19,7 @@ type Rules struct {
 	Files   []string // to read, with what takes their place: see Apply
 	Trees   []string // directories to read, with all below them
 	Stores  []string // directories to read and write, with all below them
+	Moves   []string // the same, and files are moved from one directory to another in them
 	Sockets []string // directories of Unix sockets to connect to
 	Listen  []config.PortRange
 	Connect []config.PortRange // of TCP
@@ -56,7 +57,7 @@ func For(cfg *config.Config, notify string) Rules {
 	}
 	r.read(cfg.Audit.SigningKey)
 	if cfg.Spool != nil {
-		r.Stores = append(r.Stores, cfg.Spool.Dir)
+		r.Moves = append(r.Moves, cfg.Spool.Dir)
 		r.read(cfg.Spool.Identity)
 	}
 	if r.Abstract = strings.HasPrefix(notify, "@"); !r.Abstract {
@@ -141,7 +142,7 @@ func one(port uint16) config.PortRange { return config.PortRange{First: port, La
 
 // tidy sorts the lists and drops what is said twice.
 func (r Rules) tidy() Rules {
-	for _, list := range []*[]string{&r.Files, &r.Trees, &r.Stores, &r.Sockets} {
+	for _, list := range []*[]string{&r.Files, &r.Trees, &r.Stores, &r.Moves, &r.Sockets} {
 		slices.Sort(*list)
 		*list = slices.Compact(*list)
 	}

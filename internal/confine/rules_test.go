@@ -41,7 +41,7 @@ func TestRulesFollowFromTheConfiguration(t *testing.T) {
 		"directory":       {change: func(c *config.Config) { c.Files = append(c.Files, "/etc/ftpgw/more.hcl") }, more: Rules{Files: []string{"/etc/ftpgw/more.hcl"}}},
 		"list of digests": {change: func(c *config.Config) { c.Lists = []string{"/etc/ftpgw/sha256"} }, more: Rules{Files: []string{"/etc/ftpgw/sha256"}}},
 		"signing key":     {change: func(c *config.Config) { c.Audit.SigningKey = "/etc/key" }, more: Rules{Files: []string{"/etc/key"}}},
-		"spool":           {change: func(c *config.Config) { c.Spool = &config.Spool{Dir: "/var/spool/ftpgw", Identity: "/run/keys/age"} }, more: Rules{Stores: []string{"/var/spool/ftpgw"}, Files: []string{"/run/keys/age"}}},
+		"spool":           {change: func(c *config.Config) { c.Spool = &config.Spool{Dir: "/var/spool/ftpgw", Identity: "/run/keys/age"} }, more: Rules{Moves: []string{"/var/spool/ftpgw"}, Files: []string{"/run/keys/age"}}},
 		"port 21":         {change: func(c *config.Config) { c.Zones[0].Listen = netip.MustParseAddrPort("10.7.0.1:21") }, more: Rules{Listen: []config.PortRange{span(20, 21)}}},
 		"another zone": {change: func(c *config.Config) {
 			c.Zones = append(c.Zones, config.Zone{Listen: netip.MustParseAddrPort("[::1]:2122"), PassivePorts: span(50100, 50200)})
@@ -75,7 +75,7 @@ func TestRulesFollowFromTheConfiguration(t *testing.T) {
 		want := Rules{
 			Files:  append([]string{"/etc/ftpgw/ftpgw.hcl", "/etc/ftpgw/keys/id", "/var/lib/ftpgw/audit/checkpoint.key"}, test.more.Files...),
 			Trees:  append([]string{"/proc/sys/net", "/usr/share/zoneinfo"}, test.more.Trees...),
-			Stores: append([]string{"/var/lib/ftpgw/audit", "/var/lib/ftpgw/state"}, test.more.Stores...), Sockets: test.more.Sockets,
+			Stores: []string{"/var/lib/ftpgw/audit", "/var/lib/ftpgw/state"}, Moves: test.more.Moves, Sockets: test.more.Sockets,
 			Listen:  append([]config.PortRange{span(0, 0), span(2121, 2121), span(50000, 50099)}, test.more.Listen...),
 			Connect: append([]config.PortRange{span(22, 22)}, test.more.Connect...),
 			Send:    test.more.Send, Abstract: test.more.Abstract,
