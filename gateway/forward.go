@@ -132,9 +132,10 @@ func (f *Forwarder) step(ctx context.Context, key laneKey, id string) (wait time
 	}
 	defer r.leave()
 	// It may have waited for a week.
-	if e, ok = f.current(key, id); !ok {
+	e, ok = f.current(key, id)
+	if wait := f.untilDue(e); !ok || wait > 0 {
 		r.breaker.undecided()
-		return 0, true
+		return wait, !ok
 	}
 	return f.conclude(ctx, r, e, f.deliver(ctx, r, e))
 }

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gateway_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/internal/memremote"
+	"github.com/ftpgw/ftpgw/policy"
+)
+
+// The conduit is down for a week. Devices go on storing, it is probed now and then and not stormed, and when it is back everything
+// arrives in order, though nobody tells that it is back.
+func TestWeekLongOutage(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpooling(t, dir, gateway.ForwardOptions{Workers: 4}, spooled("far"))
+		probes := 0
+		var order []string
+		s.failWith(func(step memremote.Step, name string) error {
+			if step == memremote.Commit {
+				order = append(order, name)
+			}
+			return nil
+		})
+		down := true
+		s.far.Fail = func(step memremote.Step, name string) error {
+			if step != memremote.Available {
+				probes++
+			}
+			if down {
+				return away{}
+			}
+			return s.failing(step, name)
+		}
+		stop := s.run(t)
+		defer stop()
+		var want []string
+		const hours = 7 * 24
+		for hour := range hours {
+			name := fmt.Sprintf("/log-%03d", hour)
+			if err := s.upload(name, strings.NewReader("x")); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, "/relay"+name)
+			time.Sleep(time.Hour)
+		}
+		if most := hours*60*2 + 100; probes > most {
+			t.Errorf("%d requests to a conduit that is down, want at most %d: two a minute", probes, most)
+		}
+		down = false
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		if !slices.Equal(order, want) {
+			t.Errorf("%d files arrived, of %d, or not in order", len(order), len(want))
+		}
+		if n := len(s.log.events(audit.SpoolRetry)); n != 0 {
+			t.Errorf("the outage counts as %d failures of files", n)
+		}
+		if a, b := len(s.log.events(audit.SpoolSuspended)), len(s.log.events(audit.SpoolResumed)); a != 1 || b != 1 {
+			t.Errorf("suspended %d times, resumed %d times on record", a, b)
+		}
+	})
+}
+
+// What a rule lets through at night alone is delivered at night alone.
+func TestWindowOfTheRuleHoldsForDeliveries(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) { // begins at midnight UTC
+		r := spooled("far")
+		r.Window = &policy.Window{Between: []policy.Span{{From: 22 * 60, To: 4 * 60}}, Location: time.UTC}
+		s := newSpooling(t, dir, gateway.ForwardOptions{Workers: 1}, r)
+		s.down.Store(true)
+		stop := s.run(t)
+		defer stop()
+		if err := s.upload("/x", strings.NewReader("x")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Hour)
+		s.down.Store(false)
+		time.Sleep(16 * time.Hour)
+		synctest.Wait()
+		if _, ok := s.far.Get("/relay/x"); ok {
+			t.Error("delivered by day")
+		}
+		time.Sleep(2 * time.Hour)
+		synctest.Wait()
+		if _, ok := s.far.Get("/relay/x"); !ok {
+			t.Error("not delivered at night")
+		}
+	})
+}
+
+// What was delivered is kept as evidence for as long as it is wanted, and removed with a record.
+func TestKeptAfterDelivery(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpooling(t, dir, gateway.ForwardOptions{Workers: 1, Keep: 48 * time.Hour}, spooled("far"))
+		stop := s.run(t)
+		defer stop()
+		if err := s.upload("/x", strings.NewReader("x")); err != nil {
+			t.Fatal(err)
+		}
+		kept := func() int {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			u, err := s.store.Usage()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return u.Delivered.Entries
+		}
+		if kept() != 1 {
+			t.Error("it is not kept")
+		}
+		if _, err := s.Forwarder().Retry(context.Background(), "0000000000000001", "uid 0"); err == nil {
+			t.Error("what was delivered can be delivered again")
+		}
+		time.Sleep(47 * time.Hour)
+		if kept() != 1 {
+			t.Error("it is not kept long enough")
+		}
+		time.Sleep(2 * time.Hour)
+		if kept() != 0 || len(s.log.events(audit.SpoolPurged)) != 1 {
+			t.Error("it is kept too long, or its removal is not on record")
+		}
+	})
+}
