@@ -39,6 +39,7 @@ const (
 	ChangeMade        Event = "change.made"
 	ChangeFailed      Event = "change.failed"
 	TemporariesSwept  Event = "temporaries.swept"
+	LimitDamaged      Event = "limit.damaged"
 	ControlRequest    Event = "control.request" // an operator wants to change something; Detail says who and what
 	ControlDone       Event = "control.done"
 	ControlFailed     Event = "control.failed"

@@ -15,6 +15,7 @@ import (
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/internal/ascii"
 	"github.com/ftpgw/ftpgw/internal/record"
+	"github.com/ftpgw/ftpgw/policy"
 )
 
 // reply is one answer to a device: a code of RFC 959, 4.2 and a text that is fixed for it. What really happened is the cause: it
@@ -92,6 +93,7 @@ const (
 // failure is the reply table: one cause, one code, one text. The order is from the particular to the general, since a cause can
 // wrap others.
 func failure(st stage, err error) reply {
+	var limit *gateway.LimitError
 	switch {
 	case errors.Is(err, errAborted):
 		return answer(426, "Transfer aborted.").because(err)
@@ -105,6 +107,8 @@ func failure(st stage, err error) reply {
 		return answer(425, "Cannot open data connection.").because(err)
 	case isDataTrouble(err):
 		return answer(426, "Data connection lost, transfer aborted.").because(err)
+	case errors.As(err, &limit):
+		return beyond(limit).because(err)
 	case gateway.IsTemporary(err) && !isFull(err): // before the refusals, which what is only down for now may wrap
 		if st == duringTransfer {
 			return answer(451, "Transfer failed, try again later.").because(err)
@@ -121,6 +125,23 @@ func failure(st stage, err error) reply {
 		return answer(450, "Not available now, try again later.").because(err)
 	default:
 		return answer(451, "Local error, try again later.").because(err)
+	}
+}
+
+// beyond is the reply to what is beyond a limit. 452 and 552 are about storage, and so about uploads (RFC 959, 5.4).
+func beyond(e *gateway.LimitError) reply {
+	download := e.Op == policy.Download
+	switch {
+	case e.Permanent && download:
+		return answer(550, "File is too large.")
+	case e.Permanent:
+		return answer(552, "File is too large.")
+	case e.Limit == policy.Concurrent:
+		return answer(450, "Too many transfers at a time, try again later.")
+	case download:
+		return answer(450, "Transfer limit reached, try again later.")
+	default:
+		return answer(452, "Transfer limit reached, try again later.")
 	}
 }
 

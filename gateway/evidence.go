@@ -118,6 +118,9 @@ func (v *vigil) last() error {
 	if err := v.in.g.log.Accepts(v.in.session.Zone); err != nil { // nothing is published that cannot be put on record
 		return &logFailure{err}
 	}
+	if err := v.in.counted(); err != nil {
+		return err
+	}
 	if err := v.in.g.windowOpen(v.in.policy, v.in.decision); err != nil {
 		return err
 	}

@@ -169,6 +169,13 @@ func (in *Incoming) keepAside(cause error) bool {
 		return false
 	}
 	in.decision = d
+	if in.rebind() != nil {
+		return false
+	}
+	in.grant.Charge() // it crosses like any other
+	if in.counted() != nil {
+		return false
+	}
 	// What the transfer was interrupted for must not interrupt this, too; the far side bounds each of its steps.
 	receipt, err := in.upload.Commit(context.Background(), Terms{Aside: name, Last: func() error { return cause }, Origin: in.origin()})
 	if receipt.Path == "" {
@@ -182,5 +189,6 @@ func (in *Incoming) keepAside(cause error) bool {
 // setAside remembers what was kept, for the record.
 func (in *Incoming) setAside(receipt Receipt, name string) {
 	in.kept = &receipt
+	in.grant.Keep(in.size - in.keep)
 	in.keptAs = path.Join(path.Dir(in.location().Path), name)
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/quota"
 	"github.com/ftpgw/ftpgw/spool"
 )
 
@@ -52,6 +53,8 @@ type Options struct {
 	// Spool, where not nil, holds the uploads of rules that acknowledge them as spooled. Forward says how it is emptied.
 	Spool   *spool.Spool
 	Forward ForwardOptions
+	// Quota counts where the policy has limits. Without one, what the policy limits is refused.
+	Quota *quota.Store
 }
 
 // Gateway moves files between devices and conduits. It is safe for concurrent use.
@@ -62,13 +65,14 @@ type Gateway struct {
 	logger  *slog.Logger
 	now     func() time.Time
 	tracing bool
-	held    *holding   // nil without a spool
-	forward *Forwarder // nil without a spool
+	held    *holding     // nil without a spool
+	forward *Forwarder   // nil without a spool
+	quota   *quota.Store // nil: what is limited is refused
 }
 
 // New makes a Gateway.
 func New(o Options) *Gateway {
-	g := &Gateway{remotes: o.Remotes, log: o.Log, logger: o.Logger, now: o.Now, tracing: o.TraceDenials}
+	g := &Gateway{remotes: o.Remotes, log: o.Log, logger: o.Logger, now: o.Now, tracing: o.TraceDenials, quota: o.Quota}
 	g.policy.Store(o.Policy)
 	if o.Spool != nil {
 		g.held = &holding{store: o.Spool, log: o.Log, delivering: make(map[string]context.CancelCauseFunc)}

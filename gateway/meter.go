@@ -26,12 +26,16 @@ func (m *meteredReader) Read(p []byte) (int, error) {
 	if err := m.in.g.windowOpen(m.in.policy, m.in.decision); err != nil {
 		return 0, err
 	}
+	p = p[:min(len(p), m.in.grant.Pace().Piece())]
 	n, err := m.src.Read(p)
 	m.taken += int64(n)
 	if max := m.in.decision.MaxSize; max > 0 && m.in.keep+m.taken > max {
 		return 0, fmt.Errorf("more than %d bytes: %w", max, ErrTooLarge)
 	}
 	if err := m.in.expectAtMost(m.in.keep + m.taken); err != nil {
+		return 0, err
+	}
+	if err := m.in.limit(m.ctx, n); err != nil {
 		return 0, err
 	}
 	if m.counting {

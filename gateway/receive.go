@@ -16,6 +16,7 @@ import (
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/inspect"
 	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/quota"
 )
 
 // UploadRequest is what a device announces before it sends a file.
@@ -47,6 +48,7 @@ type Incoming struct {
 	base     *Base // of a continued file
 	keep     int64 // bytes of base that are kept
 
+	grant     *quota.Grant       // what it may move; nil where nothing is limited
 	stream    *inspect.Stream    // nil where no rule looks into files
 	expansion *inspect.Expansion // nil where no rule asks how far the file expands
 	kind      string             // what is in the file, where a rule asks
@@ -99,8 +101,12 @@ func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*I
 	if max := in.decision.MaxSize; max > 0 && req.Declared != policy.SizeUnknown && in.keep+req.Declared > max {
 		return nil, fmt.Errorf("%d bytes were announced, the limit is %d: %w", in.keep+req.Declared, max, ErrTooLarge)
 	}
+	if in.grant, err = g.claim(s, in.question, in.decision, in.keep, req.Declared); err != nil {
+		return nil, err
+	}
 	// Durable before a byte is taken: whatever happens to the log meanwhile, that the file was on its way is on record.
 	if err := g.record(ctx, in.recordOf(audit.TransferBegin, nil)); err != nil {
+		in.grant.Close()
 		return nil, err
 	}
 	return in, nil
@@ -212,6 +218,7 @@ func (in *Incoming) Commit(ctx context.Context, e Ending) error {
 		return err
 	}
 	in.ended = true
+	in.grant.Close()
 	in.expansion.Finish()
 	r := in.recordOf(audit.TransferCommitted, nil)
 	r.Receipt = receipt.forRecord()
@@ -262,6 +269,7 @@ func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 	if err := in.inspectContent(ctx); err != nil {
 		return Receipt{}, err
 	}
+	in.grant.Charge() // durable before the file appears: see vigil.last
 	vigil, stop := in.keepVigil(ctx, e, ended)
 	defer stop()
 	terms, inner := Terms{Last: vigil.last, Aside: in.aside(), Origin: in.origin()}, ctx
@@ -270,6 +278,9 @@ func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 	}
 	in.committed = true
 	receipt, err := in.upload.Commit(inner, terms)
+	if receipt.Path != "" { // something was published, be it aside
+		in.grant.Keep(in.size - in.keep)
+	}
 	if err != nil {
 		if receipt.Path != "" {
 			in.setAside(receipt, terms.Aside)
@@ -316,7 +327,7 @@ func (in *Incoming) decideContent(ctx context.Context) error {
 			"it delivers in another way than rule %q, which was assumed until everything was known: a size or a type must not choose the delivery", in.decision.Rule))
 	}
 	in.decision = d
-	return nil
+	return in.rebind()
 }
 
 // sameWay reports whether two deliveries lead to the same place in the same way. What they expect does not matter: it is compared
@@ -332,6 +343,7 @@ func (in *Incoming) Abort(cause error) {
 		return
 	}
 	in.ended = true
+	defer in.grant.Close()
 	in.expansion.Stop()
 	in.expansion.Finish()
 	if in.upload != nil && (in.committed || !in.keepAside(cause)) {

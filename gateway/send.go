@@ -14,6 +14,7 @@ import (
 
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/quota"
 )
 
 // DownloadRequest is what a device asks for.
@@ -38,6 +39,7 @@ type Outgoing struct {
 	id       string
 	begun    time.Time
 	download Download
+	grant    *quota.Grant // what it may move; nil where nothing is limited
 	hash     hash.Hash
 	sent     int64
 	ended    bool
@@ -64,7 +66,14 @@ func (g *Gateway) Send(ctx context.Context, s Session, req DownloadRequest) (*Ou
 	if err := out.decideContent(dl.Info().Size()); err != nil {
 		return nil, out.closeWith(err)
 	}
-	if err := g.record(ctx, out.recordOf(audit.TransferBegin, nil)); err != nil { // durable before a byte leaves
+	if err := out.charge(); err != nil {
+		return nil, out.closeWith(err)
+	}
+	err = g.record(ctx, out.recordOf(audit.TransferBegin, nil)) // durable before a byte leaves
+	if err == nil {
+		err = counted(out.grant)
+	}
+	if err != nil {
 		return nil, out.closeWith(err)
 	}
 	return out, nil
@@ -89,6 +98,10 @@ func (out *Outgoing) decideContent(size int64) error {
 }
 
 func (out *Outgoing) closeWith(err error) error {
+	if out.sent > 0 {
+		out.grant.Keep(out.sent)
+	}
+	out.grant.Close()
 	if cerr := out.download.Close(); cerr != nil {
 		out.g.logger.Warn("close of a refused download", "path", out.request.Path, "error", cerr)
 	}
@@ -151,6 +164,8 @@ func (out *Outgoing) Finish(ctx context.Context) error {
 		return err
 	}
 	out.ended = true
+	out.grant.Keep(out.sent)
+	out.grant.Close()
 	if err := out.download.Close(); err != nil {
 		out.g.logger.Warn("close of a finished download", "path", out.request.Path, "error", err)
 	}
@@ -194,7 +209,21 @@ type meteredWriter struct {
 	out *Outgoing
 }
 
-func (m *meteredWriter) Write(p []byte) (int, error) {
+func (m *meteredWriter) Write(p []byte) (written int, err error) {
+	pace := m.out.grant.Pace()
+	for {
+		piece := p[written:min(len(p), written+min(len(p), pace.Piece()))]
+		if err := pace.Wait(m.ctx, len(piece)); err != nil {
+			return written, told(m.ctx, fmt.Errorf("wait for the bandwidth: %w", err))
+		}
+		n, err := m.write(piece)
+		if written += n; err != nil || written == len(p) {
+			return written, err
+		}
+	}
+}
+
+func (m *meteredWriter) write(p []byte) (int, error) {
 	if err := interrupted(m.ctx); err != nil {
 		return 0, err
 	}

@@ -182,7 +182,7 @@ func (r *compiled) decide(in *inquiry) Decision {
 	if r.Deny {
 		return Decision{Verdict: Denied, Rule: r.Name, Reason: r.Reason}
 	}
-	d := Decision{Verdict: Allowed, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, Content: r.demand(in.Op)}
+	d := Decision{Verdict: Allowed, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, Content: r.demand(in.Op), Limits: r.limiting(in, false)}
 	if d.Content != nil {
 		d.Measure = d.Content.MaxExpanded
 	}
@@ -218,8 +218,14 @@ func (r *compiled) decideFailed(in *inquiry) Decision {
 	return Decision{Verdict: Denied, Rule: r.Name, Reason: fmt.Sprintf("the rule's condition could not be evaluated: %v", err)}
 }
 
+// pend is the answer while it is open which rule decides. The limits of the only one that could hold from the start: where it does
+// not decide, nothing allows the transfer.
 func (r *compiled) pend(in *inquiry, bound bounds) Decision {
-	d := Decision{Verdict: Pending, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, MaxSize: bound.max, Content: r.demand(in.Op), Awaits: bound.awaits}
+	if bound.rules == 1 {
+		bound.max = r.MaxSize // its limits say the rest, in words of their own
+	}
+	d := Decision{Verdict: Pending, Rule: r.Name, Reason: r.Reason, Deliver: r.Deliver, MaxSize: bound.max, Content: r.demand(in.Op), Awaits: bound.awaits,
+		Limits: r.limiting(in, bound.rules > 1)}
 	if in.Op.receives() {
 		d.Measure = bound.expanded
 	}
@@ -244,6 +250,7 @@ func (r *Rule) location() *time.Location {
 
 // bounds are the widest that any candidate rule sets, and what the decision waits for.
 type bounds struct {
+	rules    int   // how many candidates there are
 	max      int64 // bytes of the file
 	endless  bool
 	expanded int64 // bytes that it may expand to
@@ -251,11 +258,13 @@ type bounds struct {
 }
 
 func (b *bounds) widen(r *Rule) {
-	if r.MaxSize == 0 {
+	b.rules++
+	most := r.mostBytes()
+	if most == 0 {
 		b.endless, b.max = true, 0
 	}
 	if !b.endless {
-		b.max = max(b.max, r.MaxSize)
+		b.max = max(b.max, most)
 	}
 	if r.Content != nil {
 		b.expanded = max(b.expanded, r.Content.MaxExpanded)

@@ -99,6 +99,8 @@ type Decision struct {
 	Awaits Unknown
 	// MaxSize bounds a Pending or Allowed transfer: no rule would allow a file of more bytes. 0 means no bound.
 	MaxSize int64
+	// Limits are what bounds an Allowed or Pending transfer besides; see Bounds.
+	Limits Limiting
 }
 
 // Unknown is a set of what a Question may leave unknown.

@@ -38,6 +38,7 @@ type Rule struct {
 	Deny    bool // the rule denies Ops instead of allowing them
 	Deliver Delivery
 	Content *Content // what must be in the files; nil is anything
+	Limits  *Limits  // how much may be moved under the rule; nil is any amount
 	// PathTemplate says under which path an upload is published; nil is the one that the device gave.
 	PathTemplate *Template
 }
@@ -57,6 +58,7 @@ type Device struct {
 	Name   string
 	Groups []string          // labels of the groups that it belongs to
 	Labels map[string]string // attributes for conditions
+	Limits *Limits           // how much the device may move, under all rules together; nil is any amount
 }
 
 // check says what is wrong with a rule.

@@ -44,6 +44,7 @@ func (a *appliance) noteJump(jump time.Duration) {
 		return
 	}
 	a.logger.Warn("the clock was set", "jump", jump)
+	a.quota.ClockSet()
 	r := audit.Record{Event: audit.ClockJumped, Detail: map[string]string{"jump": jump.String()}}
 	if err := a.log.Note(r); err != nil {
 		a.logger.Error("a jump of the clock is not on record", "error", err)

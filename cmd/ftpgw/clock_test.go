@@ -3,11 +3,13 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/quota"
 )
 
 func TestClockJump(t *testing.T) {
@@ -23,11 +25,15 @@ func TestClockJump(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &appliance{log: log, logger: slog.New(slog.DiscardHandler)}
+	counts, _, err := quota.Open(t.TempDir(), quota.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &appliance{log: log, quota: counts, logger: slog.New(slog.DiscardHandler)}
 	for _, jump := range []time.Duration{0, 999 * time.Millisecond, -time.Hour} {
 		a.noteJump(jump)
 	}
-	if err := log.Close(); err != nil {
+	if err := errors.Join(counts.Close(), log.Close()); err != nil {
 		t.Fatal(err)
 	}
 	count := 0

@@ -23,6 +23,7 @@ import (
 	"github.com/ftpgw/ftpgw/ftpfront"
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/internal/config"
+	"github.com/ftpgw/ftpgw/quota"
 	"github.com/ftpgw/ftpgw/sftpback"
 	"github.com/ftpgw/ftpgw/spool"
 )
@@ -129,6 +130,7 @@ type appliance struct {
 	conduits map[string]*sftpback.Conduit
 	first    map[string]<-chan struct{} // closed when the conduit is up for the first time
 	spool    *spool.Spool               // nil without one
+	quota    *quota.Store
 	gateway  *gateway.Gateway
 	front    *ftpfront.Front
 }
@@ -158,7 +160,12 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 		return errors.Join(err, log.Close())
 	}
 	defer func() { err = errors.Join(err, sinks.close()) }()
-	a := &appliance{cfg: cfg, logger: logger, log: log, bound: newZoneRecorder(log, cfg.Zones, logger)}
+	counts, err := openQuota(cfg, log, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, counts.Close()) }()
+	a := &appliance{cfg: cfg, logger: logger, log: log, quota: counts, bound: newZoneRecorder(log, cfg.Zones, logger)}
 	a.recorder = a.bound
 	if h.record != nil {
 		a.recorder = h.record(a.bound)
@@ -227,7 +234,7 @@ func (a *appliance) assemble() error {
 		a.conduits[c.Name], a.first[c.Name], remotes[c.Name] = conduit, first, conduit
 	}
 	a.gateway = gateway.New(gateway.Options{
-		Policy: a.cfg.Policy, Remotes: remotes, Log: a.recorder, Logger: a.logger, Now: time.Now, TraceDenials: a.cfg.Audit.TraceDenials,
+		Policy: a.cfg.Policy, Remotes: remotes, Log: a.recorder, Logger: a.logger, Now: time.Now, TraceDenials: a.cfg.Audit.TraceDenials, Quota: a.quota,
 		Spool: a.spool, Forward: forwardOptions(a.cfg.Spool),
 	})
 	zones, err := frontZones(a.cfg.Zones)

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/ftpgw/ftpgw/internal/credential"
+	"github.com/ftpgw/ftpgw/policy"
 )
 
 // Device is one identity in a zone.
@@ -20,7 +21,8 @@ type Device struct {
 	Labels       map[string]string
 	// CertificateNames, where there are any: one of them must stand in the client certificate that the device shows.
 	CertificateNames []string
-	Quirks           Quirks // what is open is for the zone to say
+	Quirks           Quirks         // what is open is for the zone to say
+	Limits           *policy.Limits // nil is any amount
 }
 
 func deviceSpec() blockSpec {
@@ -43,7 +45,7 @@ func deviceSpec() blockSpec {
 			asciiAttribute(),
 			profileAttribute("for this device"),
 		},
-		blocks: []blockSpec{quirksSpec()},
+		blocks: []blockSpec{quirksSpec(), limitSpec(false)},
 	}
 }
 
@@ -81,6 +83,7 @@ func (d *decoder) device(block *hcl.Block) deviceEntry {
 	e.Quirks = b.quirksBlock()
 	e.Quirks.ASCII = b.ascii()
 	e.Quirks = e.Quirks.or(b.fromProfile())
+	e.Limits = b.limits(false)
 	return e
 }
 

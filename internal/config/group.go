@@ -36,7 +36,7 @@ func (d *decoder) group(block *hcl.Block, known names) Group {
 func (c *Config) subjects() []policy.Device {
 	var list []policy.Device
 	for _, d := range c.Devices {
-		s := policy.Device{Name: d.Name, Labels: d.Labels}
+		s := policy.Device{Name: d.Name, Labels: d.Labels, Limits: d.Limits}
 		for _, g := range c.Groups {
 			if slices.ContainsFunc(g.Devices, func(p policy.Glob) bool { return p.Match(d.Name) }) {
 				s.Groups = append(s.Groups, g.Name)

@@ -94,6 +94,7 @@ func valueKinds() []valueKind {
 		{kindDuration, "a number and a unit (ms, s, m, h), above zero, 24h at most", `"1m30s"`},
 		{kindSize, "a whole number of bytes, or with a unit: B; kB (or KB), MB, GB, TB are powers of 1000; KiB, MiB, GiB, TiB are powers of 1024", `"64MiB"`},
 		{kindNumber, "a whole number", `2`},
+		{kindRate, "a size per second, or bits: bit/s, kbit/s, Mbit/s, Gbit/s, in powers of 1000", `"1MiB/s"`},
 		{kindAddress, "an IP address", `"192.0.2.10"`},
 		{kindAddressPort, "an address and a TCP port; IPv6 addresses stand in brackets", `"[2001:db8::1]:22"`},
 		{kindPortRange, "the first and the last port, 1 to 65535", `"50000-50099"`},

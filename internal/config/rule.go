@@ -65,7 +65,7 @@ func ruleSpec() blockSpec {
 			{name: "incomplete", kind: kindText, fallback: string(policy.RemoveIncomplete), example: `"keep"`,
 				meaning: "What becomes of an upload under this rule that turns out not to be whole. `\"remove\"`: nothing of it remains. `\"keep\"`: what has come is moved aside, to the file's name with `.partial-` and the number of the transfer behind it. The final name is not touched in either case."},
 		},
-		blocks: []blockSpec{deliverSpec(), contentSpec(), expectSpec()},
+		blocks: []blockSpec{deliverSpec(), contentSpec(), expectSpec(), limitSpec(true)},
 	}
 }
 
@@ -113,6 +113,7 @@ func (d *decoder) rule(block *hcl.Block, known names) policy.Rule {
 	b.checkTypeOps(r)
 	r.Deliver, r.PathTemplate = b.deliver(r.Deny, known)
 	r.Content = b.fileContent(r.Deny, r.Ops)
+	r.Limits = b.limit(r)
 	r.Deliver.Expect, r.Deliver.Incomplete = b.expect(r.Ops), b.incomplete(r.Ops)
 	if (r.Content != nil || len(r.Types) > 0) && r.Deliver.Incomplete == policy.KeepIncomplete {
 		b.fail(b.valueRange("incomplete"), "Content and incomplete", "%s looks into files, and what is kept of an incomplete one nobody has looked into. Use incomplete = \"remove\".", b.title())

@@ -16,6 +16,7 @@ const (
 	kindPeriod       kind = "period"
 	kindSize         kind = "size"
 	kindNumber       kind = "number"
+	kindRate         kind = "rate"
 	kindAddressPort  kind = "address and port"
 	kindAddress      kind = "address"
 	kindPortRange    kind = "port range"

@@ -108,6 +108,13 @@ device "relay-12" {
     mkd_existing = 521
     feat         = true
   }
+  limit {
+    max_file       = "64MiB"
+    files_per_hour = 60
+    bytes_per_day  = "2GiB"
+    bandwidth      = "8Mbit/s"
+    concurrent     = 2
+  }
 }
 
 device "relay-13" { # the same user at another address
@@ -175,5 +182,9 @@ rule "filed" {
     sha256        = "allowed.sha256"
     max_expansion = 50
     max_expanded  = "64MiB"
+  }
+  limit {
+    bandwidth = "500 kB/s"
+    shared    = true
   }
 }
