@@ -178,20 +178,23 @@ func isTime(f []string) bool {
 var errNoCFG = errors.New("there is no .cfg to hold it against")
 
 // CheckDAT holds what has passed against the configuration. The error says in what it differs.
-func (s *Stream) CheckDAT(c Comtrade) error {
+func (s *Stream) CheckDAT(c Comtrade) error { return c.check(s.size, &s.lines) }
+
+// check holds data against the configuration: their size, or where that is not fixed, their lines.
+func (c Comtrade) check(size int64, lines *lineCount) error {
 	if want, fixed := c.Size(); fixed {
-		if s.size != want {
-			return fmt.Errorf("the .cfg says %d records of %d analog and %d status channels in %s, which is %d bytes, and there are %d",
-				c.Samples, c.Analog, c.Status, c.Format, want, s.size)
+		if size != want {
+			return fmt.Errorf("the configuration says %d records of %d analog and %d status channels in %s, which is %d bytes, and there are %d",
+				c.Samples, c.Analog, c.Status, c.Format, want, size)
 		}
 		return nil
 	}
-	s.lines.end() // of a last line without an end
-	if s.lines.n != c.Samples {
-		return fmt.Errorf("the .cfg says %d records, and there are %d", c.Samples, s.lines.n)
+	lines.end() // of a last line without an end
+	if lines.n != c.Samples {
+		return fmt.Errorf("the configuration says %d records, and there are %d", c.Samples, lines.n)
 	}
-	if s.lines.n > 0 && (s.lines.least != c.fields() || s.lines.most != c.fields()) {
-		return fmt.Errorf("the .cfg says %d fields in each record, and there are from %d to %d", c.fields(), s.lines.least, s.lines.most)
+	if lines.n > 0 && (lines.least != c.fields() || lines.most != c.fields()) {
+		return fmt.Errorf("the configuration says %d fields in each record, and there are from %d to %d", c.fields(), lines.least, lines.most)
 	}
 	return nil
 }

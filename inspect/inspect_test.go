@@ -94,6 +94,7 @@ func TestTypes(t *testing.T) {
 func FuzzStream(f *testing.F) {
 	f.Add("a.cfg", cfg("BINARY"))
 	f.Add("a.dat", "1,2\n")
+	f.Add("a.cff", combined("BINARY", "--- file type: DAT BINARY: 48 ---", strings.Repeat("\x01", 48)))
 	f.Fuzz(func(t *testing.T, name, content string) {
 		c, err := inspect.ParseCFG(content)
 		if err == nil {

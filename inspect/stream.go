@@ -17,18 +17,22 @@ const (
 
 // Stream looks at one file while it passes. It is used by one goroutine at a time.
 type Stream struct {
-	ext   string
-	keep  int // bytes to keep
-	kept  []byte
-	size  int64
-	lines lineCount
+	ext      string
+	keep     int // bytes to keep
+	kept     []byte
+	size     int64
+	lines    lineCount
+	combined *combined // of a file that may be COMTRADE all in one
 }
 
 // NewStream makes a Stream for a file of this name. The name says only what is worth looking for.
 func NewStream(name string) *Stream {
 	s := &Stream{ext: strings.ToLower(path.Ext(name)), keep: headSize}
-	if s.ext == ".cfg" {
+	switch s.ext {
+	case ".cfg":
 		s.keep = MaxCFG
+	case ".cff":
+		s.combined = newCombined()
 	}
 	return s
 }
@@ -41,6 +45,9 @@ func (s *Stream) Write(p []byte) (int, error) {
 	s.size += int64(len(p))
 	if s.ext == ".dat" {
 		s.lines.count(p)
+	}
+	if s.combined != nil {
+		s.combined.write(p)
 	}
 	return len(p), nil
 }
@@ -62,6 +69,8 @@ func (s *Stream) Type(cfg *Comtrade) (name string, why error) {
 		if why = errNoCFG; cfg != nil {
 			why = s.CheckDAT(*cfg)
 		}
+	case ".cff":
+		why = s.combined.check()
 	default:
 		return magic(s.kept), nil
 	}

@@ -38,16 +38,19 @@ func TestRefusedContent(t *testing.T) {
 	f.put("/FAULT.CFG", []byte(faultCFG))
 	f.expectReply("data that lack a byte", f.store("/FAULT.DAT", strings.NewReader(strings.Repeat("\x01", 39))), 550)
 	f.put("/FAULT.DAT", []byte(strings.Repeat("\x01", 40)))
+	combined := "--- file type: CFG ---\r\n" + faultCFG + "--- file type: DAT BINARY: 40 ---\r\n" + strings.Repeat("\x01", 40)
+	f.expectReply("a combined file that lacks a byte", f.store("/FAULT.CFF", strings.NewReader(combined[:len(combined)-1])), 550)
+	f.put("/FAULT.CFF", []byte(combined))
 
 	name := g.devices[0].name
-	want := []string{filepath.Join("records", name, "fault.cfg"), filepath.Join("records", name, "fault.dat")}
+	want := []string{filepath.Join("records", name, "fault.cff"), filepath.Join("records", name, "fault.cfg"), filepath.Join("records", name, "fault.dat")}
 	if files := filesBelow(t, g.server.Root); !slices.Equal(files, want) {
 		t.Errorf("on the server: %q, want %q", files, want)
 	}
-	if got, err := os.ReadFile(filepath.Join(g.server.Root, want[0])); err != nil || string(got) != faultCFG {
+	if got, err := os.ReadFile(filepath.Join(g.server.Root, want[1])); err != nil || string(got) != faultCFG {
 		t.Errorf("%q, %v", got, err)
 	}
-	findings := []string{"there is no .cfg", "its content is elf", "40 bytes, and there are 39"}
+	findings := []string{"there is no .cfg", "its content is elf", "40 bytes, and there are 39", "said to be 40 bytes, and there are 39"}
 	aborted := g.recordsOf(audit.TransferAborted)
 	if len(aborted) != len(findings) {
 		t.Fatalf("%d aborted transfers on record, want %d", len(aborted), len(findings))

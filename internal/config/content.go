@@ -17,7 +17,7 @@ func contentSpec() blockSpec {
 		meaning: "What must be in the files of the rule, whatever their names say. It is looked at when the last byte has come; a file that does not meet it is refused with 550 and nothing of it is published. No later rule is asked.",
 		attributes: []attribute{
 			{name: "types", kind: kindNames, absent: "any type", example: `["comtrade", "text"]`,
-				meaning: "Types, one of which the file must be: " + strings.Join(inspect.Types(), ", ") + ". A COMTRADE .cfg is one when it can be read as one, a .dat when it is exactly as large as the .cfg beside it says, which must be there before: without one the reply is 451. See [policy](policy.md)."},
+				meaning: "Types, one of which the file must be: " + strings.Join(inspect.Types(), ", ") + ". A COMTRADE .cfg is one when it can be read as one, a .dat when it is exactly as large as the .cfg beside it says, which must be there before: without one the reply is 451. A .cff holds both. See [policy](policy.md)."},
 			{name: "sha256", kind: kindPath, absent: "any content", example: `"allowed.sha256"`,
 				meaning: "A file of digests as sha256sum writes them, one of which the file must have. It is part of the configuration: a change needs a reload."},
 			{name: "max_expansion", kind: kindNumber, absent: "no bound", example: `100`,
