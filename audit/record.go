@@ -30,6 +30,7 @@ const (
 	SessionClose      Event = "session.close"
 	LoginOK           Event = "login.ok"
 	LoginFailed       Event = "login.failed"
+	LoginLocked       Event = "login.locked"
 	Command           Event = "command"
 	DecisionAllowed   Event = "decision.allowed"
 	DecisionDenied    Event = "decision.denied"
@@ -57,6 +58,14 @@ const (
 	SpoolPurged       Event = "spool.purged"
 	SpoolSuspended    Event = "spool.suspended"
 	SpoolResumed      Event = "spool.resumed"
+	SecurityLimit     Event = "security.limit"
+	SecurityFlood     Event = "security.flood"
+	SecurityBounce    Event = "security.bounce"
+	SecurityHijack    Event = "security.hijack"
+	SecurityInjection Event = "security.injection"
+	SecurityName      Event = "security.name"
+	SecurityProtocol  Event = "security.protocol"
+	SecurityTLS       Event = "security.tls"
 )
 
 // Record is one line of the log. Time, Seq and Prev are set by the Log; a field that does not belong to the event stays zero and is left

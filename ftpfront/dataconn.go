@@ -30,8 +30,9 @@ type passive struct {
 	listener *net.TCPListener
 	peer     netip.Addr // only this address may connect
 	timeout  time.Duration
-	stall    time.Duration
-	release  func() // gives the port back to the zone
+	progress progress
+	release  func()           // gives the port back to the zone
+	stranger func(netip.Addr) // told of who else has connected
 	once     sync.Once
 	expiry   *time.Timer // closes what no transfer has begun to use
 	logger   *slog.Logger
@@ -71,9 +72,9 @@ func (p *passive) open(ctx context.Context) (*dataConn, error) {
 			if err := p.Close(); err != nil {
 				p.logger.Warn("close of a passive listener", "error", err)
 			}
-			return newDataConn(ctx, conn, p.stall), nil
+			return newDataConn(ctx, conn, p.progress), nil
 		}
-		p.logger.Warn("data connection from a stranger refused", "stranger", from, "port", p.listener.Addr())
+		p.stranger(from)
 		if err := conn.Close(); err != nil {
 			p.logger.Debug("close of a stranger's data connection", "error", err)
 		}
@@ -96,11 +97,11 @@ func (p *passive) shut() (err error) {
 
 // active connects to the device (PORT, EPRT).
 type active struct {
-	to      netip.AddrPort
-	from    netip.AddrPort // the control connection's local address; port 0 is any
-	device  string         // the zone's network interface, or ""
-	timeout time.Duration
-	stall   time.Duration
+	to       netip.AddrPort
+	from     netip.AddrPort // the control connection's local address; port 0 is any
+	device   string         // the zone's network interface, or ""
+	timeout  time.Duration
+	progress progress
 }
 
 // open connects. RFC 959, 3.2 has active data connections come from the port below the control port; where that one cannot be
@@ -120,13 +121,26 @@ func (a *active) open(ctx context.Context) (*dataConn, error) {
 		}
 		return nil, fmt.Errorf("connect to %s: %w", a.to, err)
 	}
-	return newDataConn(ctx, conn.(*net.TCPConn), a.stall), nil
+	return newDataConn(ctx, conn.(*net.TCPConn), a.progress), nil
 }
 
 func (a *active) Close() error { return nil }
 
 // errStalled says that a data connection made no progress for as long as the zone allows.
 var errStalled = errors.New("no progress")
+
+// errTooSlow says that a device moves fewer bytes than the zone demands.
+var errTooSlow = errors.New("slower than the zone's minimum_rate")
+
+// progress is what a data connection must make of it: a byte within stall, and, over every stall that was spent waiting for the
+// device, rate bytes per second (0 is no limit). Time that the gateway itself takes does not count.
+type progress struct {
+	stall time.Duration
+	rate  int64
+}
+
+// progress is what the zone demands.
+func (z *zone) progress() progress { return progress{z.StallTimeout, z.Limits.MinimumRate} }
 
 // dataError is an error of an open data connection, as against one of what is behind the gateway.
 type dataError struct{ cause error }
@@ -145,17 +159,19 @@ func (e *dataError) Evidence() gateway.Evidence {
 // dataConn is an open data connection. It times out by progress, not by total time: a slow device may take hours. It has none of
 // *net.TCPConn's copying methods, so that the library's io.Copy must ask the file.
 type dataConn struct {
-	conn     *net.TCPConn
-	stream   net.Conn // what the bytes go through: conn, or TLS over it
-	stall    time.Duration
-	deadline time.Time // the one that is set
+	conn   *net.TCPConn
+	stream net.Conn // what the bytes go through: conn, or TLS over it
+	progress
+	deadline time.Time     // the one that is set
+	waited   time.Duration // for the device, in the period that runs
+	moved    int64         // bytes in that period
 	ended    atomic.Bool
 	stop     func() bool
 }
 
 // newDataConn ties a connection to ctx: when that ends the connection is reset.
-func newDataConn(ctx context.Context, conn *net.TCPConn, stall time.Duration) *dataConn {
-	d := &dataConn{conn: conn, stream: conn, stall: stall}
+func newDataConn(ctx context.Context, conn *net.TCPConn, p progress) *dataConn {
+	d := &dataConn{conn: conn, stream: conn, progress: p}
 	d.stop = context.AfterFunc(ctx, d.reset)
 	return d
 }
@@ -183,8 +199,26 @@ func (d *dataConn) Read(p []byte) (int, error) {
 	if err := d.extend(); err != nil {
 		return 0, d.explain(err)
 	}
+	begin := time.Now()
 	n, err := d.stream.Read(p)
+	if err == nil {
+		err = d.account(begin, n)
+	}
 	return n, d.explain(err)
+}
+
+// account adds up what has moved, and for how long the device was waited for.
+func (d *dataConn) account(begin time.Time, n int) error {
+	d.waited += time.Since(begin)
+	d.moved += int64(n)
+	if d.waited < d.stall {
+		return nil
+	}
+	if float64(d.moved) < float64(d.rate)*d.waited.Seconds() {
+		return fmt.Errorf("%w: %d bytes in %s", errTooSlow, d.moved, d.waited.Round(time.Millisecond))
+	}
+	d.waited, d.moved = 0, 0
+	return nil
 }
 
 func (d *dataConn) Write(p []byte) (int, error) {
@@ -195,8 +229,12 @@ func (d *dataConn) Write(p []byte) (int, error) {
 		if err := d.extend(); err != nil {
 			return written, d.explain(err)
 		}
+		begin := time.Now()
 		n, err := d.stream.Write(p[written:min(written+piece, len(p))])
 		written += n
+		if err == nil {
+			err = d.account(begin, n)
+		}
 		if err != nil || written == len(p) {
 			return written, d.explain(err)
 		}

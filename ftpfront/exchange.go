@@ -58,6 +58,7 @@ func (x *exchange) finish(r reply) error {
 	if err := x.session.write(r); err != nil {
 		return err
 	}
+	x.session.tell(r)
 	switch {
 	case r.hangup:
 		return errHungUp

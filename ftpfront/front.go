@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/maphash"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -17,7 +19,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/internal/credential"
 	"github.com/ftpgw/ftpgw/internal/nic"
 	"github.com/ftpgw/ftpgw/policy"
 )
@@ -43,12 +47,14 @@ type Zone struct {
 	RefuseWithoutConduit bool
 	TLS                  *TLS   // nil: the zone speaks no TLS
 	Quirks               Quirks // before login, and where the device leaves a choice open
+	Limits               Limits
 }
 
 // Options is what a Front is made of.
 type Options struct {
 	Zones   []Zone
 	Devices []Device
+	Limits  Totals
 	Gateway *gateway.Gateway
 	Log     gateway.Recorder
 	Logger  *slog.Logger
@@ -62,14 +68,22 @@ type Front struct {
 	log      gateway.Recorder
 	logger   *slog.Logger
 	login    atomic.Pointer[login]
+	seed     maphash.Seed // of this process, for the decoys of login
 	commands map[string]command
 	now      func() time.Time
 	digests  chan struct{} // one for each that is being made
 
+	connections *places // of all zones
+	transfers   *places
+	checker     *credential.Checker
+	incidents   *incidents
+	drained     chan struct{} // closed when the front drains
+
 	mu       sync.Mutex
 	draining bool
 	sessions map[*session]struct{}
-	running  sync.WaitGroup // the sessions
+	devices  map[presence]int // sessions that are logged in
+	running  sync.WaitGroup   // the sessions
 }
 
 // zone is a Zone at work.
@@ -78,6 +92,8 @@ type zone struct {
 	listener net.Listener
 	ports    *ports
 	tls      atomic.Pointer[tls.Config] // nil where the zone speaks no TLS
+	doors    *doors
+	guard    *guard
 }
 
 // dataPort is the source port of active data connections: the one below the control port where that is the standard one (RFC 959,
@@ -94,11 +110,13 @@ func New(o Options) *Front {
 	f := &Front{
 		gateway: o.Gateway, log: o.Log, logger: o.Logger, commands: commandTable(), now: o.Now,
 		digests:  make(chan struct{}, maxDigests),
-		sessions: make(map[*session]struct{}),
+		sessions: make(map[*session]struct{}), devices: make(map[presence]int), drained: make(chan struct{}),
+		connections: &places{most: o.Limits.Connections}, transfers: &places{most: o.Limits.Transfers},
+		seed: maphash.MakeSeed(), checker: credential.NewChecker(o.Limits.PasswordChecks), incidents: newIncidents(o.Log, o.Logger),
 	}
 	f.SetDevices(o.Devices)
 	for _, z := range o.Zones {
-		at := &zone{Zone: z, ports: newPorts(z.PassivePorts, z.Interface)}
+		at := &zone{Zone: z, ports: newPorts(z.PassivePorts, z.Interface), doors: newDoors(z.Limits, f.connections), guard: newGuard(z.Limits)}
 		if z.TLS != nil {
 			at.tls.Store(z.TLS.Config)
 		}
@@ -153,6 +171,11 @@ func (f *Front) closeListeners() (err error) {
 func (f *Front) Serve(ctx context.Context, grace time.Duration) error {
 	life, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
+	watching, unwatch := context.WithCancel(life)
+	var counting sync.WaitGroup
+	counting.Go(func() { f.incidents.run(watching) })
+	defer counting.Wait()
+	defer unwatch()
 	var accepting sync.WaitGroup
 	for _, z := range f.zones {
 		accepting.Go(func() { f.accept(life, z) })
@@ -182,17 +205,56 @@ func (f *Front) accept(ctx context.Context, z *zone) {
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
-		f.running.Add(1)
-		go func() {
-			defer f.running.Done()
-			f.handle(ctx, z, conn.(*net.TCPConn))
-		}()
+		f.admit(ctx, z, conn.(*net.TCPConn))
 	}
 }
 
+// admit begins the session of a connection that the zone lets in.
+func (f *Front) admit(ctx context.Context, z *zone, conn *net.TCPConn) {
+	v, err := z.doors.enter(peerOf(conn).Addr())
+	if err != nil {
+		f.turnAway(z, conn, err)
+		return
+	}
+	f.running.Add(1)
+	go func() {
+		defer f.running.Done()
+		defer v.leave()
+		f.handle(ctx, z, conn, v)
+	}()
+}
+
+// turnAway answers a connection that a limit is in the way of. Nothing waits for it: the reply fits the empty buffer of the
+// connection. Where TLS comes first it would be none, and is left out.
+func (f *Front) turnAway(z *zone, conn *net.TCPConn, cause error) {
+	peer := peerOf(conn)
+	kind := "connections"
+	var limit *limitError
+	if errors.As(cause, &limit) {
+		kind = limit.name
+	}
+	f.incidents.report(audit.Record{Event: audit.SecurityLimit, Zone: z.Name, Peer: peer.String(), Cause: cause.Error()}, peer.Addr(), kind, 0)
+	var err error
+	if z.TLS == nil || !z.TLS.Implicit {
+		err = conn.SetWriteDeadline(time.Now().Add(time.Second))
+		if err == nil {
+			_, err = io.WriteString(conn, reply{code: 421, text: "Too many connections, try again later."}.String())
+		}
+	}
+	if err = errors.Join(err, conn.Close()); err != nil {
+		f.logger.Debug("device turned away", "zone", z.Name, "error", err)
+	}
+}
+
+// peerOf is the far end of a connection.
+func peerOf(conn *net.TCPConn) netip.AddrPort {
+	peer := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
+	return netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())
+}
+
 // handle runs one session.
-func (f *Front) handle(ctx context.Context, z *zone, conn *net.TCPConn) {
-	s, err := f.newSession(z, conn)
+func (f *Front) handle(ctx context.Context, z *zone, conn *net.TCPConn, v *visit) {
+	s, err := f.newSession(z, conn, v)
 	if err != nil {
 		f.logger.Warn("device lost at once", "zone", z.Name, "error", errors.Join(err, conn.Close()))
 		return
@@ -213,15 +275,14 @@ func (f *Front) handle(ctx context.Context, z *zone, conn *net.TCPConn) {
 	f.mu.Unlock()
 }
 
-func (f *Front) newSession(z *zone, conn *net.TCPConn) (*session, error) {
+func (f *Front) newSession(z *zone, conn *net.TCPConn, v *visit) (*session, error) {
 	if err := inlineUrgentData(conn); err != nil {
 		return nil, err
 	}
-	peer := conn.RemoteAddr().(*net.TCPAddr).AddrPort()
 	local := conn.LocalAddr().(*net.TCPAddr).AddrPort()
 	s := &session{
-		front: f, zone: z, conn: conn, wire: conn, lines: newLineReader(conn), local: local.Addr().Unmap(),
-		who:     gateway.Session{ID: newID(), Zone: z.Name, Peer: netip.AddrPortFrom(peer.Addr().Unmap(), peer.Port())},
+		front: f, zone: z, visit: v, conn: conn, wire: conn, lines: newLineReader(conn, z.Limits.lineLength()), local: local.Addr().Unmap(),
+		who:     gateway.Session{ID: newID(), Zone: z.Name, Peer: peerOf(conn)},
 		loginBy: time.Now().Add(z.LoginTimeout), quirks: z.Quirks, cwd: "/", allocated: policy.SizeUnknown, facts: allFacts(), hash: digests()[0].name,
 	}
 	s.log = f.logger.With("session", s.who.ID, "zone", z.Name, "peer", s.who.Peer)
@@ -233,6 +294,7 @@ func (f *Front) drain() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.draining = true
+	close(f.drained)
 	for s := range f.sessions {
 		s.drain()
 	}

@@ -17,7 +17,7 @@ import (
 
 // readLines reads lines up to the end; what is wrong with one stands in its place.
 func readLines(r io.Reader) (lines []string) {
-	reader := newLineReader(r)
+	reader := newLineReader(r, maxLine)
 	for {
 		line, err := reader.read()
 		switch {

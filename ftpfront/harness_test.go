@@ -84,8 +84,14 @@ type fixture struct {
 
 const password = "correct horse"
 
-// start runs a front whose device "relay" may do everything below / but nothing below /secret, and uploads up to 10 MB below /small.
+// start is startWith without limits on all zones together.
 func start(t *testing.T, change func(*Zone)) *fixture {
+	t.Helper()
+	return startWith(t, Totals{}, change)
+}
+
+// startWith runs a front whose device "relay" may do everything below / but nothing below /secret, and uploads up to 10 MB below /small.
+func startWith(t *testing.T, totals Totals, change func(*Zone)) *fixture {
 	t.Helper()
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	if err != nil {
@@ -94,6 +100,7 @@ func start(t *testing.T, change func(*Zone)) *fixture {
 	zone := Zone{
 		Name: "bay", Listen: netip.MustParseAddrPort("127.0.0.1:0"), PassivePorts: PortRange{20000, 29999}, ActivePorts: PortRange{1024, 65535},
 		IdleTimeout: patience, LoginTimeout: patience, DataTimeout: patience, StallTimeout: patience, Greeting: "FTP service ready.",
+		Limits: Limits{LoginAttempts: 5, LoginAttemptsPerAddress: 20, LoginDelay: time.Millisecond, Lockout: time.Hour},
 	}
 	if change != nil {
 		change(&zone)
@@ -105,7 +112,7 @@ func start(t *testing.T, change func(*Zone)) *fixture {
 		Policy: everything(t), Remotes: map[string]gateway.Remote{"far": f.remote}, Log: f.log, Logger: logger, Now: now,
 	})
 	f.front = New(Options{
-		Zones: []Zone{zone}, Gateway: gw, Log: f.log, Logger: logger, Now: now,
+		Zones: []Zone{zone}, Limits: totals, Gateway: gw, Log: f.log, Logger: logger, Now: now,
 		Devices: []Device{{Name: "relay", User: "relay", PasswordHash: string(hash), Home: "/relay"},
 			{Name: "elsewhere", User: "elsewhere", PasswordHash: string(hash), Home: "/e", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}},
 	})
@@ -126,11 +133,32 @@ func start(t *testing.T, change func(*Zone)) *fixture {
 		if n := f.remote.Uploads(); n != 0 {
 			t.Errorf("%d uploads were neither committed nor aborted", n)
 		}
+		f.nothingLeft(t)
 		if n := len(f.front.zones[0].ports.used); n != 0 {
 			t.Errorf("%d passive ports are still taken", n)
 		}
 	})
 	return f
+}
+
+// nothingLeft checks that nobody is counted who is gone.
+func (f *fixture) nothingLeft(t *testing.T) {
+	t.Helper()
+	d := f.front.zones[0].doors
+	if d.connections != 0 || d.startups != 0 || f.front.connections.taken.Load() != 0 || f.front.transfers.taken.Load() != 0 || len(f.front.devices) != 0 {
+		t.Errorf("still counted: %d connections (%d in all), %d startups, %d transfers, devices %v",
+			d.connections, f.front.connections.taken.Load(), d.startups, f.front.transfers.taken.Load(), f.front.devices)
+	}
+	for from, v := range d.visitors.entries {
+		if v.connections != 0 || v.startups != 0 || v.ports != 0 {
+			t.Errorf("%s still counts: %+v", from, *v)
+		}
+	}
+	for from, s := range f.front.zones[0].guard.suspects.entries {
+		if s.pending != 0 {
+			t.Errorf("%s still has %d logins that are looked at", from, s.pending)
+		}
+	}
 }
 
 func everything(t *testing.T) *policy.Policy {
@@ -172,9 +200,13 @@ func (f *fixture) dial(t *testing.T) *client {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		t.Fatal(err)
 	}
-	c := &client{t: t, conn: conn, r: bufio.NewReader(conn)}
+	c := newClient(t, conn)
 	c.expect(220)
 	return c
+}
+
+func newClient(t *testing.T, conn net.Conn) *client {
+	return &client{t: t, conn: conn, r: bufio.NewReader(conn)}
 }
 
 func (f *fixture) login(t *testing.T) *client {

@@ -12,11 +12,12 @@ import (
 	"github.com/ftpgw/ftpgw/internal/credential"
 )
 
-// maxLine is the length of a command line in bytes, its end not counted: a verb and the longest path (PATH_MAX).
+// maxLine is the length of a command line in bytes, its end not counted, where the zone says nothing: a verb and the longest path
+// (PATH_MAX).
 const maxLine = 4096 + 16
 
 var (
-	// errLineTooLong says that a line was longer than maxLine. It has been read to its end: the next line is the next command.
+	// errLineTooLong says that a line was longer than the zone allows. It has been read to its end: the next line is the next command.
 	errLineTooLong = errors.New("the command line is too long")
 	// errControlCharacter says that a line held a byte that has no place in a command.
 	errControlCharacter = errors.New("the command line holds a control character")
@@ -34,9 +35,12 @@ const (
 type lineReader struct {
 	r    *bufio.Reader
 	line []byte
+	most int // bytes of a line
 }
 
-func newLineReader(r io.Reader) *lineReader { return &lineReader{r: bufio.NewReaderSize(r, 512)} }
+func newLineReader(r io.Reader, most int) *lineReader {
+	return &lineReader{r: bufio.NewReaderSize(r, 512), most: most}
+}
 
 // read returns the next line without its end. Until it is understood it is a secret: any line may hold a password, also one that is
 // no command at all. After errLineTooLong and errControlCharacter read may be called again; nothing of such a line is kept.
@@ -51,17 +55,17 @@ func (l *lineReader) read() (credential.Secret, error) {
 		if b == '\n' {
 			break
 		}
-		if len(l.line) == maxLine {
+		if len(l.line) == l.most+1 { // with the CR of its end
 			long = true
 			continue
 		}
 		l.line = append(l.line, b)
 	}
-	if long {
-		return credential.Secret{}, errLineTooLong
-	}
 	if n := len(l.line); n > 0 && l.line[n-1] == '\r' {
 		l.line = l.line[:n-1]
+	}
+	if long || len(l.line) > l.most {
+		return credential.Secret{}, errLineTooLong
 	}
 	for _, b := range l.line {
 		if b < 0x80 && unicode.IsControl(rune(b)) {

@@ -7,8 +7,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net/netip"
-	"runtime"
 	"slices"
 	"strings"
 
@@ -19,7 +19,7 @@ import (
 type Device struct {
 	Name         string // the label: who it is in the policy and on record
 	User         string // what it sends with USER
-	PasswordHash string // bcrypt
+	PasswordHash string // of bcrypt or argon2id
 	From         []netip.Prefix
 	Home         string // below the conduit's root
 	// CertificateNames, where there are any, are the names of which one must stand in the client certificate that the device shows:
@@ -34,16 +34,17 @@ var errLogin = errors.New("login refused")
 // login knows the devices and checks their passwords.
 type login struct {
 	devices map[string][]Device // by user
-	decoy   string              // the hash that is checked where there is no device, so that both take the same time
-	slots   chan struct{}       // bcrypt is dear on purpose: no more checks at a time than there are processors
+	decoys  []string            // the devices' hashes, one of which is checked where there is no device
+	key     maphash.Seed        // chooses among them
 }
 
-func newLogin(devices []Device) *login {
-	l := &login{devices: make(map[string][]Device), slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+func newLogin(devices []Device, key maphash.Seed) *login {
+	l := &login{devices: make(map[string][]Device), key: key}
 	for _, d := range devices {
 		l.devices[d.User] = append(l.devices[d.User], d)
-		l.decoy = d.PasswordHash
+		l.decoys = append(l.decoys, d.PasswordHash)
 	}
+	slices.Sort(l.decoys) // the order of the configuration plays no part
 	return l
 }
 
@@ -57,24 +58,30 @@ func (l *login) recordable(user string) string {
 	return name + " " + credential.Masked
 }
 
-// check finds the device of this user at this address whose password this is. Its error Is errLogin, or says that ctx ended.
-func (l *login) check(ctx context.Context, user string, password credential.Secret, peer netip.Addr) (Device, error) {
+// decoy is the hash that is checked where there is no device for the user, so that both take the same time. Hashes differ in what
+// they cost: a name that does not exist has always the same one, as one that exists has.
+func (l *login) decoy(user string) string {
+	if len(l.decoys) == 0 {
+		return ""
+	}
+	return l.decoys[maphash.String(l.key, user)%uint64(len(l.decoys))]
+}
+
+// check finds the device of this user at this address whose password this is. Its error Is errLogin, or says that ctx ended. known
+// is whether the user has logged in from there before.
+func (l *login) check(ctx context.Context, checker *credential.Checker, user string, password credential.Secret, peer netip.Addr, known bool) (Device, error) {
 	if !l.expects(peer) { // nobody can log in from there, so that a stranger does not get our processors to work
 		return Device{}, fmt.Errorf("%w: no device may log in from %s", errLogin, peer)
-	}
-	select {
-	case l.slots <- struct{}{}:
-		defer func() { <-l.slots }()
-	case <-ctx.Done():
-		return Device{}, context.Cause(ctx)
 	}
 	d, err := l.find(user, peer)
 	hash := d.PasswordHash
 	if err != nil {
-		hash = l.decoy
+		hash = l.decoy(user)
 	}
-	right := credential.Verify(hash, []byte(password.Reveal()))
+	right, cerr := checker.Check(ctx, hash, []byte(password.Reveal()), known)
 	switch {
+	case cerr != nil:
+		return Device{}, cerr
 	case err != nil:
 		return Device{}, err
 	case !right:

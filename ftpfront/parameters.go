@@ -143,13 +143,18 @@ func (s *session) epsv(_ context.Context, x *exchange) reply {
 // listenForData opens a passive port in place of the endpoint that was there.
 func (s *session) listenForData() (uint16, error) {
 	s.closeEndpoint()
-	l, release, err := s.zone.ports.listen(s.local)
+	leave, err := s.visit.takePort()
 	if err != nil {
 		return 0, err
 	}
+	l, release, err := s.zone.ports.listen(s.local)
+	if err != nil {
+		leave()
+		return 0, err
+	}
 	p := &passive{
-		listener: l, release: release, peer: s.who.Peer.Addr(),
-		timeout: s.zone.DataTimeout, stall: s.zone.StallTimeout, logger: s.log,
+		listener: l, release: func() { release(); leave() }, peer: s.who.Peer.Addr(),
+		timeout: s.zone.DataTimeout, progress: s.zone.progress(), stranger: s.stranger, logger: s.log,
 	}
 	p.prepare()
 	s.endpoint = p
@@ -184,16 +189,18 @@ func (s *session) connectForData(to netip.AddrPort) reply {
 	case s.epsvOnly:
 		return answer(503, "EPSV ALL is in force.")
 	case to.Addr() != s.who.Peer.Addr():
-		return answer(504, "Address refused.").because(fmt.Errorf("data connection to %s asked for by %s", to, s.who.Peer.Addr()))
+		return answer(504, "Address refused.").because(fmt.Errorf("%w: data connection to %s asked for by %s", errBounce, to, s.who.Peer.Addr()))
 	case to.Port() < 1024:
-		return answer(504, "Address refused.").because(fmt.Errorf("data connection to privileged port %d asked for", to.Port()))
+		return answer(504, "Address refused.").because(fmt.Errorf("%w: data connection to privileged port %d asked for", errBounce, to.Port()))
 	case !s.zone.ActivePorts.contains(to.Port()):
-		return answer(504, "Address refused.").because(fmt.Errorf("data connection to port %d asked for, which is not in the zone's active_ports", to.Port()))
+		return answer(504, "Address refused.").because(fmt.Errorf("%w: data connection to port %d asked for, which is not in the zone's active_ports", errBounce, to.Port()))
+	case s.front.listens(to):
+		return answer(504, "Address refused.").because(fmt.Errorf("%w: data connection to the gateway's own %s asked for", errBounce, to))
 	}
 	s.closeEndpoint()
 	s.endpoint = &active{
 		to: to, from: netip.AddrPortFrom(s.local, s.zone.dataPort()), device: s.zone.Interface,
-		timeout: s.zone.DataTimeout, stall: s.zone.StallTimeout,
+		timeout: s.zone.DataTimeout, progress: s.zone.progress(),
 	}
 	return answer(200, "Address noted.")
 }

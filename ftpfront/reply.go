@@ -25,8 +25,10 @@ type reply struct {
 	text   string   // the last line
 	lines  []string // the lines before it, where the reply has several
 	cause  error
-	hangup bool         // the control connection is closed behind it
-	then   func() error // done when the reply is out; an error ends the session
+	hangup bool // the control connection is closed behind it
+	// swallow has what still comes read for a moment, so that the device sees the reply before the connection ends.
+	swallow bool
+	then    func() error // done when the reply is out; an error ends the session
 }
 
 func answer(code int, text string) reply { return reply{code: code, text: text} }
@@ -95,6 +97,8 @@ const (
 func failure(st stage, err error) reply {
 	var limit *gateway.LimitError
 	switch {
+	case errors.As(err, new(*limitError)) && !errors.Is(err, errNoPort):
+		return reply{code: 421, text: "Too many sessions, try again later.", cause: err, hangup: true}
 	case errors.Is(err, errAborted):
 		return answer(426, "Transfer aborted.").because(err)
 	case errors.Is(err, errRevoked):
@@ -161,6 +165,8 @@ func refusal(err error) (reply, bool) {
 	switch {
 	case isFull(err):
 		return answer(452, "Insufficient storage space."), true
+	case errors.Is(err, gateway.ErrTooMany):
+		return answer(550, "Directory has too many entries to be listed."), true
 	case errors.Is(err, gateway.ErrTooLarge):
 		return answer(552, "File is too large."), true
 	case errors.Is(err, gateway.ErrBadName), errors.Is(err, syscall.ENAMETOOLONG), errors.Is(err, syscall.EINVAL):

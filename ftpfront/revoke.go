@@ -26,7 +26,7 @@ type standing struct {
 // SetDevices replaces those who may log in. A session of a device that is as it was goes on; where the device is gone or changed,
 // the session is cut, and a transfer with it.
 func (f *Front) SetDevices(devices []Device) {
-	f.login.Store(newLogin(devices))
+	f.login.Store(newLogin(devices, f.seed))
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for s := range f.sessions {
@@ -34,11 +34,19 @@ func (f *Front) SetDevices(devices []Device) {
 	}
 }
 
-// enter notes who is logged in, or nobody. It fails where the device has been revoked since its password was checked.
+// enter notes who is logged in, or nobody. It fails where the device has been revoked since its password was checked, and where it
+// has as many sessions as it may.
 func (s *session) enter(d *Device) error {
 	s.turn.Lock()
+	before := s.turn.device
 	s.turn.device = d
 	s.turn.Unlock()
+	if err := s.front.move(s.zone, before, d); err != nil {
+		s.turn.Lock()
+		s.turn.device = nil
+		s.turn.Unlock()
+		return err
+	}
 	s.review()
 	s.turn.Lock()
 	defer s.turn.Unlock()

@@ -98,13 +98,13 @@ func (s *session) protect(ctx context.Context, how string, private bool, discard
 	defer cancel()
 	conn := tls.Server(s.conn, control)
 	if err := conn.HandshakeContext(ctx); err != nil {
-		s.log.Info("TLS handshake failed", "error", err)
+		s.incident(audit.SecurityTLS, "handshake", err, 0)
 		return fmt.Errorf("TLS handshake: %w", err)
 	}
 	s.turn.Lock() // drain wakes the connection
 	s.conn = conn
 	s.turn.Unlock()
-	s.lines = newLineReader(conn)
+	s.lines = newLineReader(conn, s.zone.Limits.lineLength())
 	s.tls = &protection{state: conn.ConnectionState(), data: data, private: private}
 	r := s.record(audit.SessionTLS)
 	r.Detail = s.tls.facts()
@@ -112,7 +112,7 @@ func (s *session) protect(ctx context.Context, how string, private bool, discard
 	r.Detail["by"] = how
 	if discarded > 0 {
 		r.Detail["discarded"] = strconv.Itoa(discarded)
-		s.log.Warn("input behind AUTH was discarded", "bytes", discarded)
+		s.incident(audit.SecurityInjection, "behind_auth", fmt.Errorf("%w: %d bytes", errBehindAuth, discarded), 0)
 	}
 	if err := s.front.log.Note(r); err != nil {
 		return errors.Join(err, s.write(reply{code: 421, text: "Service not available."}))
@@ -172,7 +172,7 @@ func (s *session) prot(ctx context.Context, x *exchange) reply {
 		return answer(200, "Data connections are protected.")
 	case "C":
 		if s.zone.TLS.DataRequired {
-			return answer(534, "Data connections must be protected.")
+			return answer(534, "Data connections must be protected.").because(errDowngrade)
 		}
 		s.tls.private = false
 		return answer(200, "Data connections are in clear.")
@@ -193,7 +193,7 @@ func (s *session) ccc(ctx context.Context, x *exchange) reply {
 	case s.tls == nil:
 		return answer(533, "The connection is not protected.")
 	}
-	return answer(534, "The connection stays protected.")
+	return answer(534, "The connection stays protected.").because(errDowngrade)
 }
 
 // mustProtect reports whether the zone wants TLS before anything else.

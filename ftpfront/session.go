@@ -23,6 +23,7 @@ import (
 type session struct {
 	front  *Front
 	zone   *zone
+	visit  *visit
 	conn   net.Conn
 	wire   *net.TCPConn // conn without what may be wrapped around it, to ask the kernel about
 	log    *slog.Logger
@@ -39,6 +40,8 @@ type session struct {
 	loginBy  time.Time // when a session that nobody has logged in to ends
 	user     string    // of the last USER
 	failures int       // logins that failed in this session
+	pace     pace
+	doomed   error // ends the session behind the transfer that runs
 
 	cwd        string
 	ascii      bool
@@ -73,9 +76,12 @@ type ahead struct {
 	times int
 }
 
-// maxQueue bounds the different commands that a device may send ahead during a transfer. The control connection is read on in any
-// case: an ABOR must never wait behind them.
-const maxQueue = 16
+// maxQueue bounds the different commands that a device may send ahead during a transfer, and maxAhead all of them. The control
+// connection is read on in any case: an ABOR must never wait behind them.
+const (
+	maxQueue = 16
+	maxAhead = 8192 // one every few seconds for the longest transfer
+)
 
 // serve runs the session to its end and returns why it ended.
 func (s *session) serve(ctx context.Context) (cause error) {
@@ -97,6 +103,7 @@ func (s *session) serve(ctx context.Context) (cause error) {
 		return err
 	}
 	for {
+		s.pause(ctx)
 		line, err := s.next()
 		if err == nil {
 			err = s.execute(ctx, s.parse(line))
@@ -112,6 +119,11 @@ func (s *session) serve(ctx context.Context) (cause error) {
 // badLine answers a line that is none. It returns the error where no further line can come.
 func (s *session) badLine(err error) error {
 	x := &exchange{session: s, begin: time.Now()}
+	if errors.Is(err, errLineTooLong) || errors.Is(err, errControlCharacter) {
+		if over := s.spend(false); over != nil {
+			return x.finish(overflow(over))
+		}
+	}
 	switch {
 	case errors.Is(err, errLineTooLong):
 		return x.finish(answer(500, "Command line too long.").because(err))
@@ -128,13 +140,19 @@ func (s *session) badLine(err error) error {
 // execute carries out one command and sends its final reply.
 func (s *session) execute(ctx context.Context, x *exchange) error {
 	cmd, known := s.front.commands[x.verb]
+	if err := foreign(x); err != nil {
+		return x.finish(reply{code: 421, text: "This is FTP, closing control connection.", cause: err, hangup: true, swallow: true})
+	}
+	if err := s.spend(known); err != nil {
+		return x.finish(overflow(err))
+	}
 	from := s.renameFrom
 	s.renameFrom = "" // RNTO must follow its RNFR at once (RFC 959, 4.1.3)
 	switch {
 	case !known:
 		return x.finish(answer(500, "Unknown command."))
 	case !cmd.clear && s.mustProtect():
-		return x.finish(answer(530, "Please begin TLS with AUTH first."))
+		return x.finish(answer(530, "Please begin TLS with AUTH first.").because(errClear))
 	case !cmd.open && s.who.Device == "":
 		return x.finish(answer(530, "Please log in with USER and PASS."))
 	case cmd.arg == required && x.args == "" && x.secret.Len() == 0:
@@ -148,7 +166,7 @@ func (s *session) execute(ctx context.Context, x *exchange) error {
 	if x.verb == "RNTO" {
 		s.renameFrom = from
 	}
-	r := cmd.run(s, ctx, x)
+	r := s.carryOut(ctx, cmd, x)
 	if cmd.data {
 		// A connection that the device has made for a transfer that was refused must not be taken for that of the next.
 		s.closeEndpoint()
@@ -156,7 +174,26 @@ func (s *session) execute(ctx context.Context, x *exchange) error {
 	if err := x.finish(r); err != nil {
 		return err
 	}
+	if s.doomed != nil {
+		return s.doomed
+	}
 	return s.finishAborts()
+}
+
+// carryOut runs a command, one that moves data only while there is a place for it.
+func (s *session) carryOut(ctx context.Context, cmd command, x *exchange) reply {
+	if !cmd.data {
+		return cmd.run(s, ctx, x)
+	}
+	if !s.front.transfers.take() {
+		return answer(450, "Too many transfers, try again later.").because(&limitError{"transfers", s.front.transfers.most})
+	}
+	defer s.front.transfers.give()
+	r := cmd.run(s, ctx, x)
+	if r.code == 226 {
+		s.pace.commands.refund(transferRefund)
+	}
+	return r
 }
 
 // finishAborts answers the ABORs that came during the transfer whose reply has just been sent (RFC 959, 4.1.3: 426, then 226).
@@ -258,6 +295,7 @@ func (s *session) recordUnanswered() {
 // end releases what the session holds and puts its end on record.
 func (s *session) end(cause error) {
 	s.closeEndpoint()
+	_ = s.enter(nil) // nobody can be revoked
 	if err := s.conn.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		s.log.Debug("close of the control connection", "error", err)
 	}

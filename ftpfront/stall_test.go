@@ -44,7 +44,7 @@ func TestDeadlineByProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	d := newDataConn(t.Context(), conn.(*net.TCPConn), time.Hour)
+	d := newDataConn(t.Context(), conn.(*net.TCPConn), progress{stall: time.Hour})
 	for _, left := range []time.Duration{-time.Hour, 0, time.Minute, 59 * time.Minute, 61 * time.Minute, 75 * time.Minute} {
 		d.deadline = time.Now().Add(left)
 		before := time.Now()

@@ -153,6 +153,7 @@ func (t *running) hear(res lineResult) {
 	switch {
 	case errors.Is(res.err, errLineTooLong), errors.Is(res.err, errControlCharacter):
 		if err := s.badLine(res.err); err != nil {
+			t.deaf, s.doomed = true, err
 			t.cancel(errControlLost)
 		}
 		return
@@ -164,10 +165,10 @@ func (t *running) hear(res lineResult) {
 	}
 	x := s.parse(res.line)
 	switch {
-	case x.verb == "ABOR":
+	case x.verb == "ABOR" && len(s.aborts) < maxQueue:
 		s.aborts = append(s.aborts, x)
 		t.cancel(errAborted)
-	case x.verb == "STAT" && x.args == "":
+	case x.verb == "STAT" && x.args == "" && s.mayAsk():
 		if err := x.finish(s.status(fmt.Sprintf("Transfer is running, %d bytes so far.", t.moved.Load()))); err != nil {
 			t.cancel(errControlLost)
 		}
@@ -175,6 +176,9 @@ func (t *running) hear(res lineResult) {
 		t.putAside(x.verb, res.line)
 	}
 }
+
+// mayAsk counts a STAT that is answered during the transfer. One that comes too fast waits like all other commands.
+func (s *session) mayAsk() bool { return s.spend(true) == nil && s.pace.owed == 0 }
 
 // putAside keeps a command for later. QUIT behind the end of the data says that what follows on the control connection is meant; one
 // that was sent ahead says nothing about what has yet to come.
@@ -184,11 +188,15 @@ func (t *running) putAside(verb string, line credential.Secret) {
 		t.deaf = true
 		close(t.left)
 	}
-	if n := len(s.queue); n > 0 && s.queue[n-1].line.Equal(line) {
+	n, total := len(s.queue), 0
+	for _, a := range s.queue {
+		total += a.times
+	}
+	if n > 0 && s.queue[n-1].line.Equal(line) && total < maxAhead {
 		s.queue[n-1].times++
 		return
 	}
-	if len(s.queue) == maxQueue {
+	if n == maxQueue || total >= maxAhead {
 		t.cancel(errTooMuchAhead)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,7 +24,7 @@ func (g *Gateway) EnterDirectory(ctx context.Context, s Session, name string) er
 	if name == "/" {
 		return nil
 	}
-	if err := CheckPath(name); err != nil {
+	if err := g.checkPath(name); err != nil {
 		return err
 	}
 	var refusals []error
@@ -101,8 +102,14 @@ func (g *Gateway) ReadDir(ctx context.Context, s Session, name string) (entries 
 		return []fs.FileInfo{info}, false, nil
 	}
 	entries, err = remote.ReadDir(ctx, s.locate(name))
+	if most := g.limits.ListingEntries; most > 0 && len(entries) > most {
+		return nil, false, fmt.Errorf("list %s: %d entries, at most %d: %w", name, len(entries), most, ErrTooMany)
+	}
 	// What a device could not name it does not see: on the far side such names can be made to forge lines of listings and replies.
-	entries = slices.DeleteFunc(entries, func(e fs.FileInfo) bool { return CheckPath(path.Join(name, e.Name())) != nil })
+	entries = slices.DeleteFunc(entries, func(e fs.FileInfo) bool {
+		n := e.Name()
+		return n == "" || n == "." || strings.Contains(n, "/") || CheckPath(strings.TrimSuffix(name, "/")+"/"+n) != nil
+	})
 	return entries, true, err
 }
 

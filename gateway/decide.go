@@ -24,7 +24,7 @@ func (g *Gateway) decide(p *policy.Policy, s Session, op policy.Operation, path 
 
 // decideQuestion is decide for a question that knows more. A transfer asks all its questions as of the moment at which it began.
 func (g *Gateway) decideQuestion(p *policy.Policy, s Session, q policy.Question) (policy.Decision, error) {
-	if err := CheckPath(q.Path); err != nil {
+	if err := g.checkPath(q.Path); err != nil {
 		return policy.Decision{}, err
 	}
 	d := p.Decide(q)

@@ -4,6 +4,8 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 
 	"github.com/ftpgw/ftpgw/policy"
 )
@@ -16,6 +18,12 @@ var (
 	ErrChanged = errors.New("the file was changed in the meantime")
 	// ErrBadName says that a name cannot be used on any path of this gateway.
 	ErrBadName = errors.New("the name is not allowed")
+	// ErrClimbs says that a path leads above the root; it Is also ErrBadName.
+	ErrClimbs = fmt.Errorf("the path leads above the root: %w", ErrBadName)
+	// ErrOutside says that a symbolic link on the far side leads out of the device's home; it Is also fs.ErrPermission.
+	ErrOutside = fmt.Errorf("a link leads out of the home: %w", fs.ErrPermission)
+	// ErrTooMany says that a directory has more entries than may be listed.
+	ErrTooMany = errors.New("the directory has too many entries")
 	// ErrBadOffset says that a transfer was asked to start behind the end of the file.
 	ErrBadOffset = errors.New("the offset is behind the end of the file")
 	// ErrUnmet says that the far side cannot do what the rule requires of it. It is Temporary: the fault is not the file's, which

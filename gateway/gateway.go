@@ -54,7 +54,15 @@ type Options struct {
 	Spool   *spool.Spool
 	Forward ForwardOptions
 	// Quota counts where the policy has limits. Without one, what the policy limits is refused.
-	Quota *quota.Store
+	Quota  *quota.Store
+	Limits Limits
+}
+
+// Limits bound what a device may ask for. In each field 0 is the largest that is possible.
+type Limits struct {
+	PathLength     int // bytes, MaxPath at most
+	PathDepth      int // names in a path, MaxDepth at most
+	ListingEntries int // of one directory
 }
 
 // Gateway moves files between devices and conduits. It is safe for concurrent use.
@@ -68,11 +76,14 @@ type Gateway struct {
 	held    *holding     // nil without a spool
 	forward *Forwarder   // nil without a spool
 	quota   *quota.Store // nil: what is limited is refused
+	limits  Limits
 }
 
 // New makes a Gateway.
 func New(o Options) *Gateway {
-	g := &Gateway{remotes: o.Remotes, log: o.Log, logger: o.Logger, now: o.Now, tracing: o.TraceDenials, quota: o.Quota}
+	g := &Gateway{
+		remotes: o.Remotes, log: o.Log, logger: o.Logger, now: o.Now, tracing: o.TraceDenials, quota: o.Quota, limits: o.Limits,
+	}
 	g.policy.Store(o.Policy)
 	if o.Spool != nil {
 		g.held = &holding{store: o.Spool, log: o.Log, delivering: make(map[string]context.CancelCauseFunc)}

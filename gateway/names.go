@@ -22,8 +22,8 @@ const (
 const ReservedPrefix = ".ftpgw-"
 
 // CheckPath refuses paths that mean different things to different parts of the way, with an error that Is ErrBadName: names that
-// are not UTF-8 or hold control characters (they would forge lines in listings and logs), names too long to be created, and the
-// names of our own temporaries.
+// are not UTF-8 or hold control characters (they would forge lines in listings and logs), names too long to be created, the names of
+// our own temporaries, and names that somebody on the way, or who reads a log, would take for another one (lookalike.go).
 func CheckPath(path string) error {
 	switch {
 	case !strings.HasPrefix(path, "/"):
@@ -40,12 +40,34 @@ func CheckPath(path string) error {
 		return fmt.Errorf("path %q holds a control character: %w", path, ErrBadName)
 	}
 	for name := range strings.SplitSeq(path, "/") {
-		switch {
-		case len(name) > MaxName:
-			return fmt.Errorf("name of %d bytes, at most %d: %w", len(name), MaxName, ErrBadName)
-		case strings.HasPrefix(name, ReservedPrefix):
-			return fmt.Errorf("name %q is reserved: %w", name, ErrBadName)
+		if err := checkName(name); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func checkName(name string) error {
+	switch {
+	case name == "" || name == ".": // of a path that is not clean; it means nothing else
+		return nil
+	case name == "..":
+		return ErrClimbs
+	case len(name) > MaxName:
+		return fmt.Errorf("name of %d bytes, at most %d: %w", len(name), MaxName, ErrBadName)
+	case strings.HasPrefix(name, ReservedPrefix):
+		return fmt.Errorf("name %q is reserved: %w", name, ErrBadName)
+	}
+	return checkLookalike(name)
+}
+
+// checkPath is CheckPath with what the configuration allows.
+func (g *Gateway) checkPath(path string) error {
+	switch depth := strings.Count(strings.TrimSuffix(path, "/"), "/"); {
+	case g.limits.PathLength > 0 && len(path) > g.limits.PathLength:
+		return fmt.Errorf("path of %d bytes, path_length is %d: %w", len(path), g.limits.PathLength, ErrBadName)
+	case g.limits.PathDepth > 0 && depth > g.limits.PathDepth:
+		return fmt.Errorf("path of %d names, path_depth is %d: %w", depth, g.limits.PathDepth, ErrBadName)
+	}
+	return CheckPath(path)
 }

@@ -23,7 +23,7 @@ var errNoHome = fmt.Errorf("the home directory: %w", fs.ErrNotExist)
 var errHomeIsFile = fmt.Errorf("the home: %w", syscall.ENOTDIR)
 
 // errOutside is what a path gets that a symbolic link leads out of the home.
-var errOutside = fmt.Errorf("a symbolic link leads out of the home: %w", fs.ErrPermission)
+var errOutside = gateway.ErrOutside
 
 // errUnclear is what a path with a symbolic link gets on a server whose REALPATH does not resolve links.
 var errUnclear = fmt.Errorf("the server does not tell where a symbolic link leads: %w", fs.ErrPermission)

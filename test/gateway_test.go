@@ -41,6 +41,7 @@ type setup struct {
 	gateway string // further attributes of the gateway block
 	conduit string // further attributes of the conduit
 	zone    string // further attributes of the zone
+	limits  string // content of the zone's limits block; empty for one that lets a whole zone of devices come from one address
 	from    string // further addresses of devices, each with a comma and a space before it
 	host    string // the address to listen at; empty for 127.0.0.1
 	audit   string // further content of the audit block
@@ -109,8 +110,11 @@ func startGateway(t testing.TB, s setup) *gw {
 
 func (g *gw) config(s setup) string {
 	g.t.Helper()
+	if s.limits == "" {
+		s.limits = "    connections_per_address = 2000\n    startups_per_address = 2000"
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "zone \"bay\" {\n  listen = %q\n  passive_ports = \"%d-%d\"\n  %s\n}\n", g.addr, g.passive[0], g.passive[1], s.zone)
+	fmt.Fprintf(&b, "zone \"bay\" {\n  listen = %q\n  passive_ports = \"%d-%d\"\n  %s\n  limits {\n%s\n  }\n}\n", g.addr, g.passive[0], g.passive[1], s.zone, s.limits)
 	fmt.Fprintf(&b, "conduit \"far\" {\n  address = %q\n  user = %q\n  identity = %q\n  known_hosts = %q\n  root = %q\n  %s\n}\n",
 		s.server.Addr, s.server.User, s.server.Identity, s.server.KnownHosts, s.server.Root, s.conduit)
 	fmt.Fprintf(&b, "audit {\n  dir = %q\n%s\n}\n", g.auditDir, s.audit)

@@ -18,7 +18,7 @@ func TestStrangeNames(t *testing.T) {
 	t.Parallel()
 	names := []string{
 		"with spaces and  two", "comma,name;v=1", `quo"te's`, "Störung 保護 ⚡", "-leading", "--help", "-la", "per%20cent%s%n",
-		"star*[a]?", "~tilde", "a=b&c|d", "trailing.", "...", "#hash", strings.Repeat("l", 255),
+		"star*[a]?", "~tilde", "a=b&c|d", "#hash", strings.Repeat("l", 255),
 	}
 	slices.Sort(names)
 	g := startGateway(t, setup{})

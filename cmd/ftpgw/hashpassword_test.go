@@ -79,6 +79,26 @@ func TestHashPasswordFromStdin(t *testing.T) {
 	}
 }
 
+func TestHashPasswordArgon2id(t *testing.T) {
+	long := strings.Repeat("long", 40)
+	status, stdout, stderr := execute(t, long, "hash-password", "--argon2id", "--memory", "8192", "--time", "1")
+	if hash := strings.TrimSpace(stdout); status != 0 || !strings.HasPrefix(hash, "$argon2id$v=19$m=8192,t=1,p=1$") || !credential.Verify(hash, []byte(long)) {
+		t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+	for want, args := range map[string][]string{
+		"outside 8192":                    {"--argon2id", "--memory", "1"},
+		"outside 1 to":                    {"--argon2id", "--time", "0"},
+		"no effect with --argon2id":       {"--argon2id", "--cost", "4"},
+		"--time has no effect without":    {"--time", "1"},
+		"--memory has no effect without ": {"--memory", "8192"},
+	} {
+		status, stdout, stderr := execute(t, "x", append([]string{"hash-password"}, args...)...)
+		if status != 1 || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%q: status %d, stdout %q, stderr %q, want %q", args, status, stdout, stderr, want)
+		}
+	}
+}
+
 type brokenWriter struct{}
 
 var errBroken = errors.New("broken pipe")

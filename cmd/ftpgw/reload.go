@@ -80,6 +80,7 @@ func (a *appliance) needRestart(cfg *config.Config, keys string) (changed []stri
 		"a key or known_hosts": keys == a.keys,
 		"the audit block":      reflect.DeepEqual(cfg.Audit, a.cfg.Audit),
 		"the spool block":      reflect.DeepEqual(cfg.Spool, a.cfg.Spool),
+		"the limits block":     reflect.DeepEqual(cfg.Limits, a.cfg.Limits),
 		"the gateway block":    reflect.DeepEqual(cfg.Gateway, a.cfg.Gateway),
 	} {
 		if !same {

@@ -236,6 +236,7 @@ func (a *appliance) assemble() error {
 	a.gateway = gateway.New(gateway.Options{
 		Policy: a.cfg.Policy, Remotes: remotes, Log: a.recorder, Logger: a.logger, Now: time.Now, TraceDenials: a.cfg.Audit.TraceDenials, Quota: a.quota,
 		Spool: a.spool, Forward: forwardOptions(a.cfg.Spool),
+		Limits: gateway.Limits{PathLength: a.cfg.Limits.PathLength, PathDepth: a.cfg.Limits.PathDepth, ListingEntries: a.cfg.Limits.ListingEntries},
 	})
 	zones, err := frontZones(a.cfg.Zones)
 	if err != nil {
@@ -243,8 +244,17 @@ func (a *appliance) assemble() error {
 	}
 	warnOfExpiry(a.logger, zones)
 	warnOfOpenZones(a.logger, a.cfg.Zones)
+	granted, err := raiseDescriptors()
+	if err != nil {
+		return err
+	}
+	limits, err := totals(a.cfg, granted, a.logger)
+	if err != nil {
+		return err
+	}
+	limitMemory(a.cfg.Limits, a.logger)
 	a.front = ftpfront.New(ftpfront.Options{
-		Zones: zones, Devices: frontDevices(a.cfg.Devices),
+		Zones: zones, Devices: frontDevices(a.cfg.Devices), Limits: limits,
 		Gateway: a.gateway, Log: a.recorder, Logger: a.logger, Now: time.Now,
 	})
 	return nil
@@ -263,6 +273,7 @@ func frontZones(zones []config.Zone) ([]ftpfront.Zone, error) {
 			ActivePorts: ftpfront.PortRange{First: z.ActivePorts.First, Last: z.ActivePorts.Last},
 			IdleTimeout: z.IdleTimeout, LoginTimeout: z.LoginTimeout, DataTimeout: z.DataTimeout, StallTimeout: z.StallTimeout,
 			Settle: z.Settle, RefuseWithoutConduit: z.RefuseWithoutConduit, Greeting: z.Greeting, TLS: t, Quirks: frontQuirks(z.Quirks),
+			Limits: frontLimits(z.Limits),
 		})
 	}
 	return out, nil

@@ -15,7 +15,7 @@ import (
 // Device is one identity in a zone.
 type Device struct {
 	Name, User   string
-	PasswordHash string         // bcrypt; credential.Check accepts it
+	PasswordHash string         // of bcrypt or argon2id; credential.Check accepts it
 	From         []netip.Prefix // source addresses; empty means any
 	Home         string         // absolute and clean, below the conduit's root
 	Labels       map[string]string
@@ -33,7 +33,7 @@ func deviceSpec() blockSpec {
 			{name: "user", kind: kindText, absent: "the block's label", example: `"relay12"`,
 				meaning: "The user name that the device sends. Two devices may share one as long as their from addresses differ."},
 			{name: "password_hash", kind: kindText, required: true, example: `"$2a$12$..."`,
-				meaning: "The bcrypt hash of the device's password, as made by `ftpgw hash-password`."},
+				meaning: "The bcrypt or argon2id hash of the device's password, as made by `ftpgw hash-password`."},
 			{name: "from", kind: kindPrefixes, absent: "any address", example: `["10.7.0.12/32"]`,
 				meaning: "The addresses that the device may log in from."},
 			{name: "home", kind: kindPath, absent: "\"/\" and the block's label", example: `"/relay-12"`,

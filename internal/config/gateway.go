@@ -15,6 +15,7 @@ import (
 // Config is a whole configuration.
 type Config struct {
 	Gateway  Gateway
+	Limits   Limits
 	Zones    []Zone
 	Conduits []Conduit
 	Audit    Audit
@@ -107,7 +108,10 @@ func (d *decoder) config(files []*hcl.File) *Config {
 	}
 	d.demand(blocks)
 
-	c := &Config{Gateway: d.defaultGateway()}
+	c := &Config{Gateway: d.defaultGateway(), Limits: d.defaultLimits()}
+	for _, block := range blocks["limits"] {
+		c.Limits = d.limits(block)
+	}
 	for _, block := range blocks["gateway"] {
 		c.Gateway = d.gateway(block)
 	}
@@ -159,6 +163,8 @@ func (d *decoder) inspect(repeated map[string]hcl.Blocks, known names) {
 				d.spool(block)
 			case "gateway":
 				d.gateway(block)
+			case "limits":
+				d.limits(block)
 			}
 		}
 	}

@@ -30,6 +30,7 @@ type Zone struct {
 	OnFailure            string // of the audit log: OnFailureStop or OnFailureContinue
 	TLS                  ZoneTLS
 	Quirks               Quirks // before login, and where a device leaves something open
+	Limits               ZoneLimits
 }
 
 // What a zone does when the audit log has failed.
@@ -72,6 +73,7 @@ func zoneSpec() blockSpec {
 			asciiAttribute(),
 			profileAttribute("before login and for whatever a device leaves open"),
 		}, tlsAttributes()...),
+		blocks: []blockSpec{zoneLimitsSpec()},
 	}
 }
 
@@ -108,6 +110,7 @@ func (d *decoder) zone(block *hcl.Block) zoneEntry {
 	z.RefuseWithoutConduit = b.refuse("conduit_down")
 	z.Greeting = b.line("greeting")
 	z.TLS = b.tls()
+	z.Limits = b.zoneLimits()
 	if text, ok := b.text("on_failure"); ok {
 		z.OnFailure = text.text
 		if z.OnFailure != OnFailureStop && z.OnFailure != OnFailureContinue {

@@ -43,7 +43,7 @@ func Hash(password []byte) (string, error) {
 
 // HashWithCost is Hash with a cost from MinCost to MaxCost.
 func HashWithCost(password []byte, cost int) (string, error) {
-	if err := usable(password); err != nil {
+	if err := usable(password, MaxPassword); err != nil {
 		return "", err
 	}
 	if err := checkCost(cost); err != nil {
@@ -58,17 +58,25 @@ func HashWithCost(password []byte, cost int) (string, error) {
 
 // Check reports why a hash could not be used by Verify, nil when it can.
 func Check(hash string) error {
-	if hash == "" {
+	switch {
+	case hash == "":
 		return errors.New("the hash is empty")
+	case strings.HasPrefix(hash, argonPrefix):
+		_, err := parseArgon(hash)
+		return err
 	}
+	return checkBcrypt(hash)
+}
+
+func checkBcrypt(hash string) error {
 	variant, rest, ok := strings.Cut(strings.TrimPrefix(hash, "$"), "$")
 	if !ok || !strings.HasPrefix(hash, "$") {
-		return errors.New("this is not a bcrypt hash")
+		return errors.New("this is not a bcrypt hash, nor one of argon2id")
 	}
 	switch variant {
 	case "2a", "2b", "2y":
 	default:
-		return fmt.Errorf("$%s$ is not a bcrypt hash; $2a$, $2b$ and $2y$ are", variant)
+		return fmt.Errorf("$%s$ is not a bcrypt hash; $2a$, $2b$ and $2y$ are, and $argon2id$ is possible, too", variant)
 	}
 	if len(hash) != hashLength {
 		return fmt.Errorf("the bcrypt hash is %d characters long instead of %d", len(hash), hashLength)
@@ -87,17 +95,25 @@ func Check(hash string) error {
 // Verify reports whether hash was made from password. It takes as long as the hash's cost says, whatever the answer is, unless the
 // hash is unusable or the password is one that Hash refuses.
 func Verify(hash string, password []byte) bool {
-	if usable(password) != nil || Check(hash) != nil {
+	if strings.HasPrefix(hash, argonPrefix) {
+		h, err := parseArgon(hash)
+		return err == nil && usable(password, MaxArgonPassword) == nil && h.verify(password)
+	}
+	if usable(password, MaxPassword) != nil || checkBcrypt(hash) != nil {
 		return false
 	}
 	return bcrypt.CompareHashAndPassword([]byte(hash), password) == nil
 }
 
-func usable(password []byte) error {
+// usable says why a password cannot be one, where most is its length in bytes.
+func usable(password []byte, most int) error {
 	switch {
 	case len(password) == 0:
 		return ErrEmpty
-	case len(password) > MaxPassword:
+	case len(password) > most:
+		if most != MaxPassword {
+			return fmt.Errorf("the password is longer than %d bytes", most)
+		}
 		return ErrTooLong
 	case bytes.ContainsAny(password, "\r\n\x00"):
 		return ErrUnsendable

@@ -32,6 +32,35 @@ zone "bay-7" {
   close_notify    = "optional"
   ascii           = "convert"
   profile         = "old"
+
+  limits {
+    connections                = 200
+    connections_per_address    = 10
+    connections_per_second     = 1
+    startups                   = "20:40:60"
+    startups_per_address       = 5
+    sessions_per_device        = 4
+    login_attempts             = 3
+    login_attempts_per_address = 9
+    login_delay                = "1s"
+    lockout                    = "1h"
+    commands_per_second        = 20
+    commands_before_login      = 30
+    bad_commands               = 11
+    line_length                = 1024
+    passive_ports_per_address  = 8
+    minimum_rate               = "100B"
+  }
+}
+
+limits {
+  connections     = 500
+  transfers       = 99
+  login_checks = 3
+  path_length     = 1000
+  path_depth      = 16
+  listing_entries = 10000
+  memory          = "256MiB"
 }
 
 zone "bay-8" {
