@@ -111,7 +111,7 @@ func startGateway(t testing.TB, s setup) *gw {
 func (g *gw) config(s setup) string {
 	g.t.Helper()
 	if s.limits == "" {
-		s.limits = "    connections_per_address = 2000\n    startups_per_address = 2000"
+		s.limits = "    connections_per_address = 2000\n    startups_per_address = 2000\n    sessions_per_device = 2000"
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "zone \"bay\" {\n  listen = %q\n  passive_ports = \"%d-%d\"\n  %s\n  limits {\n%s\n  }\n}\n", g.addr, g.passive[0], g.passive[1], s.zone, s.limits)

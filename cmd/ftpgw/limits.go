@@ -93,7 +93,8 @@ func limitMemory(l config.Limits, logger *slog.Logger) {
 	default:
 		const share = 0.9
 		limit, err := memlimit.Set(memlimit.WithRatio(share), memlimit.WithProvider(memlimit.FromCgroup))
-		if err != nil { // no cgroup, or none with a limit
+		const none = 1 << 62 // what a cgroup of version 1 has where it grants everything
+		if err != nil || limit > none {
 			logger.Debug("memory is not limited", "error", err)
 			return
 		}
