@@ -20,7 +20,8 @@ type space struct {
 	written  int64 // the part of reserved that is in files already
 }
 
-// Room reports whether there is room for n bytes more: an error that Is syscall.ENOSPC where there is none, and Err's.
+// Room reports whether there is room for n bytes more, or, where n is below zero, for an upload of unknown size: an error that Is
+// syscall.ENOSPC where there is none, and Err's.
 func (s *Spool) Room(n int64) error {
 	if err := s.Err(); err != nil {
 		return err
@@ -28,16 +29,24 @@ func (s *Spool) Room(n int64) error {
 	if err := s.space.reserve(n); err != nil {
 		return err
 	}
-	s.space.release(n, 0)
+	s.space.release(max(n, 0), 0)
 	return nil
 }
 
-// reserve sets n bytes aside, all of them or none. Its error Is syscall.ENOSPC where there is no room for them.
+// reserve sets n bytes aside, all of them or none. Its error Is syscall.ENOSPC where there is no room for them. With n below zero
+// nobody knows how many it will be: nothing is set aside, but there must be room for one.
 func (s *space) reserve(n int64) error {
-	got, err := s.reserveUpTo(n)
-	if got < n {
+	need := n
+	if n < 0 {
+		need = 1
+	}
+	got, err := s.reserveUpTo(need)
+	if err != nil {
 		s.release(got, 0)
 		return err
+	}
+	if n < 0 {
+		s.release(got, 0)
 	}
 	return nil
 }

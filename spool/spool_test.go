@@ -73,20 +73,34 @@ func store(t testing.TB, s *Spool, name, content string) Entry {
 
 func content(t testing.TB, s *Spool, id string) string {
 	t.Helper()
+	c, err := readContent(s, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func readContent(s *Spool, id string) (string, error) {
 	d, err := s.OpenData(id)
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
-	defer func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
 	b, err := io.ReadAll(d)
-	if err != nil {
-		t.Fatal(err)
+	return string(b), errors.Join(err, d.Close())
+}
+
+// fastDir is a directory in memory where there is such a thing: where power cuts are simulated nobody needs a real disk.
+func fastDir(t testing.TB) string {
+	t.Helper()
+	if dir, err := os.MkdirTemp("/dev/shm", "spool"); err == nil {
+		t.Cleanup(func() {
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
+		})
+		return dir
 	}
-	return string(b)
+	return t.TempDir()
 }
 
 // secret are options with encryption.

@@ -202,8 +202,8 @@ func (s *Spool) replaceAll(todo []*pending) error {
 
 func (s *Spool) recordPath(seq uint64) string { return s.entryPath(seq) + recordSuffix }
 
-// Remove removes entries. With nil they are gone from stable storage; with an error it is not known which of them are, and Remove can be called
-// again. Errors: fs.ErrNotExist where there is no such entry, and then none is removed, those of the file system, and Err's.
+// Remove removes entries. With nil they are gone from stable storage. With an error some are gone, and of one it is not known: as long
+// as Get finds it Remove can be called again, though OpenData may say fs.ErrNotExist already. Errors: fs.ErrNotExist where there is no such entry, and then none is removed, those of the file system, and Err's.
 func (s *Spool) Remove(ids ...string) error {
 	end, err := s.begin()
 	if err != nil {
@@ -215,9 +215,11 @@ func (s *Spool) Remove(ids ...string) error {
 		return err
 	}
 	defer unlock()
-	if err := s.removeFiles(items); err != nil {
-		return fmt.Errorf("remove what is spooled: %w", s.located(err))
+	done, err := s.removeFiles(items)
+	if err != nil {
+		err = fmt.Errorf("remove what is spooled: %w", s.located(err))
 	}
+	items = items[:done]
 	// Only now, when the data are gone for good: without its record an entry that came back would come back as it was committed.
 	for _, it := range items {
 		if it.changed {
@@ -233,21 +235,26 @@ func (s *Spool) Remove(ids ...string) error {
 			_ = s.sys.remove(s.dirPath(it.seq >> dirBits)) // one that stays does no harm, and goes with the next start
 		}
 	}
-	return nil
+	return err
 }
 
-func (s *Spool) removeFiles(items []*item) error {
-	if len(items) == 0 {
-		return nil
-	}
-	dirs := make([]string, len(items))
-	for i, it := range items {
-		if err := s.sys.remove(s.entryPath(it.seq)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+// removeFiles returns how many of the items are gone from stable storage.
+func (s *Spool) removeFiles(items []*item) (done int, err error) {
+	var dirs []string
+	for _, it := range items {
+		// One that is not there was removed by a call that failed all the same.
+		if err = s.sys.remove(s.entryPath(it.seq)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
-		dirs[i] = s.dirPath(it.seq >> dirBits)
+		err = nil
+		dirs = append(dirs, s.dirPath(it.seq>>dirBits))
 	}
-	return s.flusher.wait(s.flusher.join(nil, dirs...))
+	if len(dirs) > 0 {
+		if ferr := s.flusher.wait(s.flusher.join(nil, dirs...)); ferr != nil {
+			return 0, ferr
+		}
+	}
+	return len(dirs), err
 }
 
 // discard removes a file that is nobody's. What it cannot remove Open will.

@@ -48,7 +48,7 @@ func (s *Spool) Create(m Meta, declared int64) (*Writer, error) {
 		return nil, fmt.Errorf("spool a file: %w", err)
 	}
 	w := &Writer{spool: s, key: s.keys.current, meta: m, reserved: max(declared, 0)}
-	if err := s.space.reserve(w.reserved); err != nil {
+	if err := s.space.reserve(declared); err != nil {
 		return nil, err
 	}
 	if err := w.open(); err != nil {
