@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package gateway is the path of a file between two zones: receive.go takes an upload from a device, send.go brings a download to
-// it, browse.go answers what a device wants to know or change about names. Each asks the policy first, does the work on a Remote,
+// it, browse.go answers what a device wants to know or change about names, forward.go delivers what was spooled. Each asks the policy first, does the work on a Remote,
 // and writes the audit record before it reports success.
 //
 // It promises that
@@ -11,7 +11,9 @@
 //     in a Commit whose terms move an incomplete file aside where its rule wants that (expect.go);
 //   - a file is taken for whole only by evidence (evidence.go), which is on record, and asked for the last time just before the
 //     file appears;
-//   - success is reported only when the file is where the rule says it must be and the record of it is durable.
+//   - success is reported only when the file is where the rule says it must be and the record of it is durable;
+//   - what is held in the spool is delivered on the same way as everything else, in order for each device and directory, once, and
+//     whatever cannot be delivered is kept until somebody decides about it (forward.go, deliver.go).
 //
 // The package knows neither FTP nor SFTP: the front end calls its methods, and the interfaces that it needs from the far side
 // stand in contract.go.
