@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package gateway is the path of a file between two zones: receive.go takes an upload from a device, send.go brings a download to
-// it, browse.go answers what a device wants to know or change about names, forward.go delivers what was spooled. Each asks the policy first, does the work on a Remote,
-// and writes the audit record before it reports success.
+// it, browse.go answers what a device wants to know or change about names, forward.go delivers what was spooled. Each asks the policy
+// first, does the work on a Remote, and writes the audit record before it reports success.
 //
 // It promises that
 //   - nothing is done that the policy has not allowed, and every decision is on record with its rule and reason;
