@@ -17,6 +17,7 @@ import (
 
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/quota"
 	"github.com/ftpgw/ftpgw/spool"
 )
 
@@ -88,7 +89,7 @@ func (f *Forwarder) send(ctx context.Context, r *route, e spool.Entry) (Receipt,
 		return Receipt{}, fmt.Errorf("spool: %w", err)
 	}
 	defer data.Close()
-	src := &countedReader{ctx: ctx, src: data, hash: sha256.New()}
+	src := &countedReader{ctx: ctx, src: data, hash: sha256.New(), pace: f.g.pace(e)}
 	up, err := r.remote.Begin(ctx, Target{
 		Location: entryLocation(e), Verify: Verification(e.Verify), Require: Requirements{Fsync: e.RequireFsync, Atomic: e.RequireAtomic},
 		Digest: func() []byte { return src.hash.Sum(nil) }, Declared: e.Size,
@@ -306,14 +307,18 @@ type countedReader struct {
 	src  io.Reader
 	hash hash.Hash
 	size int64
+	pace *quota.Limiter // the bandwidth of the rule and of the device
 }
 
 func (c *countedReader) Read(p []byte) (int, error) {
 	if err := interrupted(c.ctx); err != nil {
 		return 0, err
 	}
-	n, err := c.src.Read(p)
+	n, err := c.src.Read(p[:min(len(p), c.pace.Piece())])
 	c.hash.Write(p[:n])
 	c.size += int64(n)
+	if err := c.pace.Wait(c.ctx, n); err != nil {
+		return n, told(c.ctx, fmt.Errorf("wait for the bandwidth: %w", err))
+	}
 	return n, err
 }

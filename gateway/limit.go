@@ -13,6 +13,7 @@ import (
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/policy"
 	"github.com/ftpgw/ftpgw/quota"
+	"github.com/ftpgw/ftpgw/spool"
 )
 
 // LimitError is the refusal of what goes beyond a limit. It is on record.
@@ -119,13 +120,12 @@ func (out *Outgoing) charge() (err error) {
 	return nil
 }
 
-// Limiter is what slows a delivery under the decision, together with the transfers that the same limits bind; nil slows nothing. It is
-// for deliveries that are not transfers of a device any more.
-func (g *Gateway) Limiter(d policy.Decision, device string) *quota.Limiter {
+// pace is what slows the delivery of an entry, together with the transfers that the same limits bind; nil slows nothing.
+func (g *Gateway) pace(e spool.Entry) *quota.Limiter {
 	if g.quota == nil {
 		return nil
 	}
-	return g.quota.Limiter(d.Bounds(device)...)
+	return g.quota.Limiter(g.policy.Load().BoundsOf(e.Rule, e.Device)...)
 }
 
 // Usage says how much of each limit of the policy in force is used, for operators: of every device and shared rule that has limits, and

@@ -15,6 +15,7 @@ import (
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/internal/memremote"
 	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/quota"
 )
 
 // The conduit is down for a week. Devices go on storing, it is probed now and then and not stormed, and when it is back everything
@@ -131,6 +132,37 @@ func TestKeptAfterDelivery(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		if kept() != 0 || len(s.log.events(audit.SpoolPurged)) != 1 {
 			t.Error("it is kept too long, or its removal is not on record")
+		}
+	})
+}
+
+// The bandwidth of the rule holds for deliveries, too.
+func TestBandwidthHoldsForDeliveries(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		r := spooled("far")
+		r.Limits = &policy.Limits{Bandwidth: 1000}
+		counts, _, err := quota.Open(t.TempDir(), quota.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := counts.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		s := newSpooling(t, dir, gateway.ForwardOptions{Workers: 1}, r, counts)
+		if err := s.upload("/x", strings.NewReader(strings.Repeat("x", 10_000))); err != nil {
+			t.Fatal(err)
+		}
+		stop := s.run(t)
+		defer stop()
+		begun := time.Now()
+		for !s.empty() {
+			time.Sleep(100 * time.Millisecond)
+		}
+		if took := time.Since(begun); took < 9*time.Second || took > 12*time.Second {
+			t.Errorf("10,000 bytes at 1,000 bytes/s took %s", took)
 		}
 	})
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/internal/memremote"
 	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/quota"
 	"github.com/ftpgw/ftpgw/spool"
 )
 
@@ -44,9 +45,9 @@ func spooled(conduit string) policy.Rule {
 	return r
 }
 
-func newSpooling(t *testing.T, dir string, o gateway.ForwardOptions, rules ...policy.Rule) *spooling {
+func newSpooling(t *testing.T, dir string, o gateway.ForwardOptions, rule policy.Rule, counts ...*quota.Store) *spooling {
 	t.Helper()
-	p, err := policy.New(rules)
+	p, err := policy.New([]policy.Rule{rule})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func newSpooling(t *testing.T, dir string, o gateway.ForwardOptions, rules ...po
 	s.far.Fail = s.failing
 	s.Gateway = gateway.New(gateway.Options{
 		Policy: p, Remotes: map[string]gateway.Remote{"far": s.far}, Log: s.log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now,
-		Spool: store, Forward: o,
+		Spool: store, Forward: o, Quota: slices.Concat(counts, []*quota.Store{nil})[0],
 	})
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {

@@ -128,3 +128,15 @@ func (r *Rule) mostBytes() int64 {
 	}
 	return r.Limits.MaxFile
 }
+
+// BoundsOf are the limits that bind what the named rule has let in from the device, as they are now: for files that are moved on later.
+func (p *Policy) BoundsOf(rule, device string) []Bound {
+	d := Decision{Rule: rule}
+	if r := p.named[rule]; r != nil {
+		d.Limits.Rule = r.Limits
+	}
+	if known := p.index.subjects[device]; known != nil {
+		d.Limits.Device = known.Limits
+	}
+	return d.Bounds(device)
+}
