@@ -307,7 +307,7 @@ type countedReader struct {
 	src  io.Reader
 	hash hash.Hash
 	size int64
-	pace *quota.Limiter // the bandwidth of the rule and of the device
+	pace *quota.Limiter // the bandwidth of the rule
 }
 
 func (c *countedReader) Read(p []byte) (int, error) {

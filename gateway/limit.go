@@ -37,7 +37,7 @@ func (e *countError) Temporary() bool { return true }
 // claim reserves what a transfer needs. What is beyond a limit is put on record, and returned as a LimitError. The Grant is nil where
 // nothing is limited; that can be used like any other.
 func (g *Gateway) claim(s Session, q policy.Question, d policy.Decision, kept, announced int64) (*quota.Grant, error) {
-	bounds := d.Bounds(s.Device)
+	bounds := boundsOf(s, q.Op, d)
 	if g.quota == nil {
 		if len(bounds) > 0 {
 			return nil, errUncounted
@@ -49,6 +49,21 @@ func (g *Gateway) claim(s Session, q policy.Question, d policy.Decision, kept, a
 		return nil, g.refuse(s, q, d, err)
 	}
 	return grant, nil
+}
+
+// boundsOf are the limits that bind a transfer. A rule's bandwidth is that of the way across: a file that is acknowledged when it is
+// spooled has yet to go it, and comes in as fast as its device may send.
+func boundsOf(s Session, op policy.Operation, d policy.Decision) []policy.Bound {
+	bounds := d.Bounds(s.Device)
+	if d.Deliver.Acknowledge != policy.Spooled || op == policy.Download {
+		return bounds
+	}
+	for i := range bounds {
+		if bounds[i].Rule != "" {
+			bounds[i].Bandwidth = 0
+		}
+	}
+	return bounds
 }
 
 // refuse puts on record what is refused because of a limit.
@@ -85,7 +100,7 @@ func (in *Incoming) limit(ctx context.Context, n int) error {
 
 // rebind puts the upload under the limits of the decision that was made when everything was known.
 func (in *Incoming) rebind() error {
-	bounds := in.decision.Bounds(in.session.Device)
+	bounds := boundsOf(in.session, in.question.Op, in.decision)
 	if in.grant == nil {
 		if len(bounds) > 0 {
 			return errUncounted
@@ -120,12 +135,14 @@ func (out *Outgoing) charge() (err error) {
 	return nil
 }
 
-// pace is what slows the delivery of an entry, together with the transfers that the same limits bind; nil slows nothing.
+// pace is what slows the delivery of an entry: the rule's bandwidth of the policy in force, together with all transfers under it; nil
+// slows nothing. The device's own has slowed it on its way in.
 func (g *Gateway) pace(e spool.Entry) *quota.Limiter {
-	if g.quota == nil {
+	b, ok := g.policy.Load().BoundOf(e.Rule, e.Device)
+	if !ok || g.quota == nil {
 		return nil
 	}
-	return g.quota.Limiter(g.policy.Load().BoundsOf(e.Rule, e.Device)...)
+	return g.quota.Limiter(b)
 }
 
 // Usage says how much of each limit of the policy in force is used, for operators: of every device and shared rule that has limits, and

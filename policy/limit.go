@@ -99,14 +99,27 @@ func (d Decision) Bounds(device string) []Bound {
 	if l == nil {
 		return bounds
 	}
-	b := Bound{Limits: *l, Rule: d.Rule, Device: device}
-	if l.Shared {
-		b.Device = ""
-	}
+	b := ruleBound(d.Rule, l, device)
 	if d.Limits.Open {
 		b.Limits = Limits{Bandwidth: l.Bandwidth, Shared: l.Shared}
 	}
 	return append(bounds, b)
+}
+
+func ruleBound(rule string, l *Limits, device string) Bound {
+	if l.Shared {
+		device = ""
+	}
+	return Bound{Limits: *l, Rule: rule, Device: device}
+}
+
+// BoundOf is the limits of the named rule for the device; false where there is no such rule, or it has none.
+func (p *Policy) BoundOf(rule, device string) (Bound, bool) {
+	r := p.named[rule]
+	if r == nil || r.Limits == nil {
+		return Bound{}, false
+	}
+	return ruleBound(rule, r.Limits, device), true
 }
 
 // limiting is what limits an operation under the rule.
@@ -127,16 +140,4 @@ func (r *Rule) mostBytes() int64 {
 		return r.MaxSize
 	}
 	return r.Limits.MaxFile
-}
-
-// BoundsOf are the limits that bind what the named rule has let in from the device, as they are now: for files that are moved on later.
-func (p *Policy) BoundsOf(rule, device string) []Bound {
-	d := Decision{Rule: rule}
-	if r := p.named[rule]; r != nil {
-		d.Limits.Rule = r.Limits
-	}
-	if known := p.index.subjects[device]; known != nil {
-		d.Limits.Device = known.Limits
-	}
-	return d.Bounds(device)
 }
