@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ftpgw/ftpgw/internal/config"
@@ -107,23 +108,39 @@ func TestUnion(t *testing.T) {
 // An attribute that names a file, a directory, a socket or an address to connect to must be thought of in For. One that this test
 // does not know fails it: write its line in For and in the table above, then its name here.
 func TestEveryPathAndAddressIsThoughtOf(t *testing.T) {
-	known := []string{
-		"passive_address", "source_address", // addresses of this machine
-		"home", "root", "from", // on the server, or of devices
-		"state_dir", "dir", "signing_key", "ca", "certificate", "private_key", "client_ca", "identity", "identity_agent", "age_identity", "known_hosts", "address", "listen", "sha256",
+	known := map[string]string{
+		"zone":    "listen passive_address certificate private_key client_ca",
+		"conduit": "address source_address identity identity_agent known_hosts root",
+		"audit":   "dir signing_key",
+		"sink":    "address ca",
+		"device":  "home from",
+		"content": "sha256",
+		"gateway": "state_dir",
+		"spool":   "dir age_identity",
+		"test":    "from", // of a policy; nothing is done with it
+		"quirks":  "passive_address", "profile": "passive_address",
 	}
 	reference, err := os.ReadFile("../../docs/configuration.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	row := regexp.MustCompile("(?m)^\\| `([a-z_0-9]+)` \\| (path|address and port|address|port range) \\|")
-	found := row.FindAllSubmatch(reference, -1)
-	if len(found) < 10 {
-		t.Fatalf("%d rows of the reference are about paths and addresses", len(found))
-	}
-	for _, m := range found {
-		if name := string(m[1]); string(m[2]) != "port range" && !slices.Contains(known, name) {
-			t.Errorf("the attribute %s is a %s: does the sandbox allow what the gateway does with it?", name, m[2])
+	header := regexp.MustCompile("^#+ `([a-z_]+)")
+	row := regexp.MustCompile("^\\| `([a-z_0-9]+)` \\| (path|address and port|address) \\|")
+	block, found := "", 0
+	for line := range strings.Lines(string(reference)) {
+		if m := header.FindStringSubmatch(line); m != nil {
+			block = m[1]
 		}
+		m := row.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		found++
+		if !slices.Contains(strings.Fields(known[block]), m[1]) {
+			t.Errorf("%s in the block %s is a %s: does the sandbox allow what the gateway does with it? See For", m[1], block, m[2])
+		}
+	}
+	if found < 15 {
+		t.Errorf("%d rows of the reference are about paths and addresses", found)
 	}
 }
