@@ -51,12 +51,13 @@ type Log struct {
 	spaceWarning int64
 	onSpace      func(low bool, free int64)
 	onFailure    func(err error)
-	slots        chan struct{} // one token for each record in the queue
-	wake         chan struct{} // holds a token when the queue may be not empty, or the log is closing
-	closing      chan struct{} // closed when Close begins
-	done         chan struct{} // closed when the writer has ended
-	kept         chan struct{} // closed when the keeper has ended
-	rotated      chan struct{} // holds a token when a segment was finished
+	slots        chan struct{}      // one token for each record in the queue
+	wake         chan struct{}      // holds a token when the queue may be not empty, or the log is closing
+	asked        chan chan struct{} // see Alive
+	closing      chan struct{}      // closed when Close begins
+	done         chan struct{}      // closed when the writer has ended
+	kept         chan struct{}      // closed when the keeper has ended
+	rotated      chan struct{}      // holds a token when a segment was finished
 
 	durable atomic.Uint64 // the last record that is on stable storage
 
@@ -106,6 +107,7 @@ func newLog(opts Options, at position) *Log {
 		slots:       make(chan struct{}, opts.Queue),
 		wake:        make(chan struct{}, 1),
 		failed:      make(chan struct{}),
+		asked:       make(chan chan struct{}),
 		closing:     make(chan struct{}),
 		done:        make(chan struct{}),
 		kept:        make(chan struct{}),

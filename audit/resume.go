@@ -82,13 +82,27 @@ func (l *Log) resume() bool {
 	}
 	for {
 		l.gap.pause = min(max(2*l.gap.pause, firstRetry), longRetry)
-		select {
-		case <-l.closing:
+		if !l.await(l.gap.pause) {
 			return false
-		case <-time.After(l.gap.pause):
 		}
 		if l.reopen() == nil {
 			l.goOn()
+			return true
+		}
+	}
+}
+
+// await lets a pause go by. It returns false when the log is closed first.
+func (l *Log) await(pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-l.closing:
+			return false
+		case asked := <-l.asked:
+			close(asked)
+		case <-timer.C:
 			return true
 		}
 	}

@@ -41,6 +41,16 @@ func (l *Log) writeOn() (failed bool) {
 			due = true
 		case <-tick:
 			sign = true
+		case asked := <-l.asked:
+			err := l.sync()
+			close(asked)
+			if err != nil {
+				l.fail(err, nil)
+				return true
+			}
+			unsynced = false
+			timer.Stop()
+			continue
 		case <-l.closing:
 			closing = true // nothing is accepted any more: what is queued now is the last batch
 		}

@@ -91,6 +91,7 @@ type zone struct {
 	Zone
 	listener net.Listener
 	ports    *ports
+	pulse    pulse
 	tls      atomic.Pointer[tls.Config] // nil where the zone speaks no TLS
 	doors    *doors
 	guard    *guard
@@ -200,6 +201,8 @@ func (f *Front) accept(ctx context.Context, z *zone) {
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
+		case z.pulse.answer(z.listener, err):
+			continue
 		case err != nil: // out of descriptors, or the like: what is there goes on, and a moment later it may be over
 			f.logger.Error("accept a device", "zone", z.Name, "error", err)
 			time.Sleep(50 * time.Millisecond)

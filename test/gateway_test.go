@@ -46,6 +46,7 @@ type setup struct {
 	host    string // the address to listen at; empty for 127.0.0.1
 	audit   string // further content of the audit block
 	spool   string // content of the spool block besides dir; empty for no spool block
+	env     []string
 	logDir  string // of the audit log; empty for one beside the configuration
 	verbose bool   // the operator log shows everything
 	server  *sshdtest.Server
@@ -71,6 +72,7 @@ type gw struct {
 	devices  []device
 	verbose  bool
 	secrets  []string // must be nowhere, in addition to the devices' passwords
+	env      []string // in addition to this process's own
 
 	cmd    *exec.Cmd
 	log    logBuffer
@@ -88,7 +90,7 @@ func startGateway(t testing.TB, s setup) *gw {
 	if s.devices == nil {
 		s.devices = []device{newDevice("relay")}
 	}
-	g := &gw{t: t, dir: t.TempDir(), server: s.server, devices: s.devices, verbose: s.verbose, exited: make(chan struct{})}
+	g := &gw{t: t, env: s.env, dir: t.TempDir(), server: s.server, devices: s.devices, verbose: s.verbose, exited: make(chan struct{})}
 	if g.auditDir = s.logDir; s.logDir == "" {
 		g.auditDir = filepath.Join(g.dir, "audit")
 	}
@@ -146,6 +148,7 @@ func (g *gw) start(config string) {
 		g.cmd.Args = append(g.cmd.Args, "--log-level", "debug")
 	}
 	g.cmd.Dir = g.dir
+	g.cmd.Env = append(os.Environ(), g.env...)
 	out, in, err := os.Pipe()
 	if err != nil {
 		g.t.Fatal(err)

@@ -24,9 +24,13 @@ func (a *appliance) watch(ctx context.Context, h hooks) {
 		case <-ctx.Done():
 			return
 		case <-h.reload:
+			h.manager.reloading()
+			status := ""
 			if err := a.reload(ctx, h.load); err != nil {
 				a.logger.Error("the configuration was not reloaded, the old one stays in force", "error", err)
+				status = "; the last configuration that was offered is not in force"
 			}
+			h.manager.ready(a.statusLine() + status)
 		}
 	}
 }

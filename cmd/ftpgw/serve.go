@@ -62,7 +62,7 @@ Sessions of devices that were removed or changed are cut; all others go on under
 				load:   func() (*config.Config, error) { return loadQuietly(env, path) },
 				ready:  func(*appliance) {},
 
-				confine: confineProcess, proc: os.DirFS("/proc"),
+				confine: confineProcess, proc: os.DirFS("/proc"), manager: &manager{logger},
 			})
 		},
 	}
@@ -117,6 +117,7 @@ type hooks struct {
 	// Where a process is nothing but a gateway: what confines it, and /proc to see whether the machine forwards packets.
 	confine func(*config.Config, *slog.Logger) (report string, err error)
 	proc    fs.FS
+	manager *manager
 }
 
 // appliance is a gateway with all its parts, wired together.
@@ -205,11 +206,14 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	a.awaitConduits(ctx)
 	logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(cfg.Conduits), "devices", len(cfg.Devices))
 	running.Go(func() { a.forward(back) })
+	h.manager.ready(a.statusLine())
 	running.Go(func() { a.watch(back, h) })
 	running.Go(func() { a.watchClock(back) })
 	if h.proc != nil {
 		running.Go(func() { a.watchForwarding(back, h.proc, forwarding) })
 	}
+	running.Go(func() { h.manager.watchdog(back, a.alive) })
+	running.Go(func() { h.manager.awaitStop(ctx, back, cfg.Gateway.ShutdownGrace) })
 	h.ready(a)
 	return a.front.Serve(ctx, cfg.Gateway.ShutdownGrace)
 }
