@@ -42,6 +42,14 @@ func confineProcess(cfg *config.Config, logger *slog.Logger) (string, error) {
 	return report.String(), nil
 }
 
+// confined confines the process, unless it is something else besides a gateway.
+func (h hooks) confined(cfg *config.Config, logger *slog.Logger) (string, error) {
+	if h.confine == nil {
+		return "", nil
+	}
+	return h.confine(cfg, logger)
+}
+
 // explainDenied adds what the sandbox may have to do with a configuration that cannot be read again.
 func explainDenied(err error) error {
 	if err == nil || !strings.Contains(err.Error(), "permission denied") {

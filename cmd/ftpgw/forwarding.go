@@ -58,8 +58,12 @@ func checkForwarding(proc fs.FS) ([]string, error) {
 	return slices.Compact(found), nil
 }
 
-// startForwarding acts on what checkForwarding finds at the start. It returns what is known then.
-func (a *appliance) startForwarding(proc fs.FS) ([]string, error) {
+// startForwarding acts on what checkForwarding finds at the start, and returns what notices a change until its context ends. With no proc
+// nobody looks.
+func (a *appliance) startForwarding(proc fs.FS) (watch func(context.Context), err error) {
+	if proc == nil {
+		return func(context.Context) {}, nil
+	}
 	found, err := checkForwarding(proc)
 	insist := a.cfg.Gateway.Forwarding == config.ForwardingRefuse
 	switch {
@@ -76,7 +80,7 @@ func (a *appliance) startForwarding(proc fs.FS) ([]string, error) {
 				"sysctl net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0")
 		}
 	}
-	return found, nil
+	return func(ctx context.Context) { a.watchForwarding(ctx, proc, found) }, nil
 }
 
 // noteForwarding tells the operator and the record.

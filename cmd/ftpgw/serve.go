@@ -114,7 +114,8 @@ type hooks struct {
 	ready  func(*appliance)                        // called once, when all zones listen
 	record func(gateway.Recorder) gateway.Recorder // where not nil, what stands between the devices and the log
 
-	// Where a process is nothing but a gateway: what confines it, and /proc to see whether the machine forwards packets.
+	// What a process that is nothing but a gateway has: something that confines it, /proc to see whether the machine forwards packets, and
+	// a service manager. Elsewhere they are nil.
 	confine func(*config.Config, *slog.Logger) (report string, err error)
 	proc    fs.FS
 	manager *manager
@@ -150,11 +151,9 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	if err != nil {
 		return err
 	}
-	confined := ""
-	if h.confine != nil {
-		if confined, err = h.confine(cfg, logger); err != nil {
-			return errors.Join(err, log.Close())
-		}
+	confined, err := h.confined(cfg, logger)
+	if err != nil {
+		return errors.Join(err, log.Close())
 	}
 	sinks, err := startSinks(ctx, cfg.Audit, log, h.stdout, logger)
 	if err != nil {
@@ -184,11 +183,9 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	if err := a.recordStart(ctx, confined); err != nil {
 		return err
 	}
-	var forwarding []string
-	if h.proc != nil {
-		if forwarding, err = a.startForwarding(h.proc); err != nil {
-			return err
-		}
+	watchForwarding, err := a.startForwarding(h.proc)
+	if err != nil {
+		return err
 	}
 	// The conduits outlive the devices: a transfer that finishes within the grace needs them to the end.
 	back, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -209,9 +206,7 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	h.manager.ready(a.statusLine())
 	running.Go(func() { a.watch(back, h) })
 	running.Go(func() { a.watchClock(back) })
-	if h.proc != nil {
-		running.Go(func() { a.watchForwarding(back, h.proc, forwarding) })
-	}
+	running.Go(func() { watchForwarding(back) })
 	running.Go(func() { h.manager.watchdog(back, a.alive) })
 	running.Go(func() { h.manager.awaitStop(ctx, back, cfg.Gateway.ShutdownGrace) })
 	h.ready(a)
