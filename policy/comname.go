@@ -53,7 +53,9 @@ func checkField(s string) error {
 	return nil
 }
 
-// timeCode is the offset from UTC: "0t", "-5t", "+5h30t".
+// timeCode is the offset from UTC: "0t", "-5t", "+5h30t". Recorders in the field write whole hours so ("140918,192612863,-5t,..."). Of
+// hours and minutes IEEE C37.111-2013, 7.4.10, which says that its time code is that of C37.232, has "+10h30", without the letter that
+// closes the field of a name; there, it is put behind.
 func timeCode(t time.Time) string {
 	_, seconds := t.Zone()
 	if seconds == 0 {

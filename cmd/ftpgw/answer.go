@@ -40,7 +40,7 @@ func (a answer) text() string {
 		line("deliver", "conduit %q, acknowledged when %s%s", d.Deliver.Conduit, d.Deliver.Acknowledge, demands(d.Deliver))
 	}
 	if d.Content != nil {
-		line("content", "must be %s", d.Content)
+		line("content", "%s", d.Content)
 	}
 	if d.Deliver.Path != "" {
 		line("path", "%s below the conduit's root", d.Deliver.Path)

@@ -24,9 +24,9 @@ const denied = 2
 
 // explainFlags are the flags of explain as they were written.
 type explainFlags struct {
-	config, device, from, op, path, size, kind, at, zone string
-	certificate                                          []string
-	json, tls                                            bool
+	config, device, from, op, path, size, declared, kind, at, zone string
+	certificate                                                    []string
+	json, tls, ascii                                               bool
 }
 
 // newExplainCommand is "ftpgw explain".
@@ -50,9 +50,11 @@ and with 1 when the question makes no sense.`,
 	flags.StringVar(&f.from, "from", "", "the device's address (default: the one address in the device's from)")
 	flags.StringVar(&f.zone, "zone", "", "the zone (default: the only one)")
 	flags.StringVar(&f.size, "size", "", "the size of the file, such as 4096 or 64MiB (default: not known yet)")
+	flags.StringVar(&f.declared, "declared-size", "", "the size that the device announces with ALLO (default: none)")
 	flags.StringVar(&f.kind, "type", "", "what is in the file of an upload or append, such as comtrade (default: not known yet)")
 	flags.StringVar(&f.at, "at", "", "the time, as in 2006-01-02T15:04:05Z (default: now)")
 	flags.BoolVar(&f.tls, "tls", false, "the control connection is under TLS")
+	flags.BoolVar(&f.ascii, "ascii", false, "the device asks for type A")
 	flags.StringSliceVar(&f.certificate, "certificate", nil, "the names in the device's client certificate")
 	flags.BoolVar(&f.json, "json", false, "write the answer as JSON")
 	// The only error is that the flag does not exist.
@@ -126,7 +128,7 @@ func (f explainFlags) question(env environment, cfg *config.Config) (q policy.Qu
 	if d, err = findDevice(cfg.Devices, f.device); err != nil {
 		return q, d, err
 	}
-	q = policy.Question{Device: d.Name, Size: policy.SizeUnknown, Declared: policy.SizeUnknown, Time: env.now(), TLS: f.tls, Certificate: f.certificate}
+	q = policy.Question{Device: d.Name, Size: policy.SizeUnknown, Declared: policy.SizeUnknown, Time: env.now(), TLS: f.tls, ASCII: f.ascii, Certificate: f.certificate}
 	if q.Op, err = config.ParseOperation(f.op); err != nil {
 		return q, d, fmt.Errorf("--op: %w", err)
 	}
@@ -143,6 +145,11 @@ func (f explainFlags) question(env environment, cfg *config.Config) (q policy.Qu
 	if f.size != "" {
 		if q.Size, err = config.ParseSize(f.size); err != nil {
 			return q, d, fmt.Errorf("--size: %w", err)
+		}
+	}
+	if f.declared != "" {
+		if q.Declared, err = config.ParseSize(f.declared); err != nil {
+			return q, d, fmt.Errorf("--declared-size: %w", err)
 		}
 	}
 	if q.Type = f.kind; f.kind != "" && !slices.Contains(inspect.Types(), f.kind) {

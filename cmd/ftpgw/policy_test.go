@@ -3,9 +3,12 @@
 package main
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/ftpgw/ftpgw/internal/config"
 	"github.com/ftpgw/ftpgw/policy"
@@ -35,18 +38,26 @@ func TestPoliciesOfExamples(t *testing.T) {
 	}
 }
 
-// While the gateway runs, the last line of its log may be half written.
+// While the gateway runs, the last line of its log may be half written; the files before are compressed.
 func TestUsageOfARunningLog(t *testing.T) {
 	dir := t.TempDir()
-	lines := `{"time":"2026-01-01T00:00:00Z","seq":1,"event":"decision.allowed","rule":"a"}` + "\n" + `{"time":"2026-01-02T0`
-	writeFile(t, filepath.Join(dir, "audit-00000001.jsonl"), []byte(lines), 0o600)
-	u, err := readUsage(dir, []policy.Rule{{Name: "a"}, {Name: "b"}})
-	if err != nil || u.records != 1 || strings.Join(u.idle, " ") != "b" {
+	line := func(seq int, rule string) string {
+		return fmt.Sprintf(`{"time":"2026-01-0%dT00:00:00Z","seq":%d,"event":"decision.allowed","op":"list","path":"/","rule":%q}`+"\n", seq, seq, rule)
+	}
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	writeFile(t, filepath.Join(dir, "audit-00000001.jsonl.zst"), w.EncodeAll([]byte(line(1, "finished")), nil), 0o600)
+	writeFile(t, filepath.Join(dir, "audit-00000002.jsonl"), []byte(line(2, "a")+`{"time":"2026-01-02T0`), 0o600)
+	u, err := readUsage(dir, []policy.Rule{{Name: "a"}, {Name: "b"}, {Name: "finished"}})
+	if err != nil || u.records != 2 || strings.Join(u.idle, " ") != "b" || u.first.Day() != 1 || u.last.Day() != 2 {
 		t.Errorf("%+v, %v", u, err)
 	}
-	writeFile(t, filepath.Join(dir, "audit-00000002.jsonl"), []byte("{\n"), 0o600)
-	if u, err := readUsage(dir, nil); err == nil || !strings.Contains(err.Error(), "audit-00000002.jsonl:1 is not an audit record") {
-		t.Errorf("%+v, %v", u, err)
+	writeFile(t, filepath.Join(dir, "audit-00000003.jsonl"), []byte("{\n"), 0o600)
+	if u, err := readUsage(dir, nil); err == nil || !strings.Contains(err.Error(), "audit-00000002.jsonl") {
+		t.Errorf("a torn line in the middle: %+v, %v", u, err)
 	}
 }
 

@@ -3,15 +3,12 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/policy"
 )
 
@@ -38,17 +35,24 @@ func (u *usage) lines() []string {
 	return lines
 }
 
-// readUsage reads all segments of an audit log. It does not verify the log: that is another command's matter.
+// readUsage reads all of an audit log, its finished files too. It does not verify the log: that is another command's matter.
 func readUsage(dir string, rules []policy.Rule) (*usage, error) {
-	segments, err := filepath.Glob(filepath.Join(dir, "audit-*.jsonl")) // sorted
+	segments, err := filepath.Glob(filepath.Join(dir, "audit-*.jsonl*"))
 	if err != nil || len(segments) == 0 {
 		return nil, errors.Join(err, fmt.Errorf("--audit: the directory %s holds no audit log", dir))
 	}
 	u := &usage{}
 	used := map[string]bool{}
-	for _, name := range segments {
-		if err := u.read(name, used); err != nil {
-			return nil, err
+	for r, err := range audit.Read(dir) {
+		if err != nil {
+			return nil, fmt.Errorf("--audit: %w", err)
+		}
+		if u.records++; u.first.IsZero() {
+			u.first = r.Time
+		}
+		u.last = r.Time
+		if r.TransferFields != nil {
+			used[r.Rule] = true
 		}
 	}
 	for _, name := range ruleNames(rules) {
@@ -57,44 +61,4 @@ func readUsage(dir string, rules []policy.Rule) (*usage, error) {
 		}
 	}
 	return u, nil
-}
-
-// read counts one segment in.
-func (u *usage) read(name string, used map[string]bool) (err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return fmt.Errorf("open audit segment: %w", err)
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	lines := bufio.NewReader(f)
-	for n := 1; ; n++ {
-		line, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			return nil // what stands behind the last line end is still being written
-		}
-		if err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
-		}
-		if err := u.count(line, used); err != nil {
-			return fmt.Errorf("%s:%d is not an audit record: %w", name, n, err)
-		}
-	}
-}
-
-// count takes one line in. Lines that are no records, such as the head of a segment, say nothing about rules.
-func (u *usage) count(line []byte, used map[string]bool) error {
-	var r struct {
-		Time  time.Time `json:"time"`
-		Event string    `json:"event"`
-		Rule  string    `json:"rule"`
-	}
-	if err := json.Unmarshal(line, &r); err != nil || r.Event == "" {
-		return err
-	}
-	if u.records++; u.first.IsZero() {
-		u.first = r.Time
-	}
-	u.last = r.Time
-	used[r.Rule] = true
-	return nil
 }
