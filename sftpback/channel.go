@@ -5,10 +5,11 @@ package sftpback
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync/atomic"
 	"time"
 
-	"github.com/pkg/sftp"
+	"github.com/ftpgw/ftpgw/sftpback/wire"
 )
 
 // Bounds of one request, in units of RequestTimeout: patience with a request that the server works on in silence (a flush of a
@@ -21,7 +22,7 @@ const (
 // channel is one SFTP session. An OpenSSH server gives each its own process, which works on one request after another.
 type channel struct {
 	link      *link
-	client    *sftp.Client
+	client    *wire.Client
 	timeout   time.Duration
 	readSize  int // bytes in one read
 	writeSize int // bytes in one write
@@ -40,9 +41,19 @@ func (ch *channel) stamp(t time.Time) int64 { return int64(t.Sub(ch.begun)) }
 
 // has reports whether the server offers an extension in the version that this program knows.
 func (ch *channel) has(extension string) bool {
-	version, ok := ch.client.HasExtension(extension)
+	version, ok := ch.client.Extension(extension)
 	return ok && (version == "1" || extension == extStatVFS && version == "2")
 }
+
+// ordered reports whether the server is known to work on the requests of a channel one after another, in the order in which they were
+// sent. The draft (draft-ietf-secsh-filexfer-02 section 6.1) demands no less of all servers for requests about one file, but some work on
+// several at a time all the same; OpenSSH's does not.
+func (ch *channel) ordered() bool {
+	return strings.HasPrefix(string(ch.link.client.ServerVersion()), orderedServer)
+}
+
+// orderedServer is how OpenSSH begins its identification (RFC 4253 section 4.2).
+const orderedServer = "SSH-2.0-OpenSSH"
 
 // Extensions of OpenSSH's PROTOCOL, section 4.
 const (
@@ -60,7 +71,7 @@ func (ch *channel) do(op, remote string, f func() error) error {
 	watch := ch.watch(op, remote)
 	err := f()
 	watch.stop()
-	if err == nil || isAnswer(err) || op == "read" && err == io.EOF {
+	if err == nil || isAnswer(err) || (op == "read" || op == "readdir") && err == io.EOF {
 		return translated(err)
 	}
 	ch.dead.Store(true) // nobody else shall be sent here until the end of the channel has been noticed everywhere

@@ -10,6 +10,7 @@ import (
 	"path"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/sftpback/wire"
 )
 
 // errUnknown says that a rename may or may not have happened.
@@ -50,7 +51,6 @@ func (u *upload) conclude(err error) {
 	}
 	u.conduit.active.remove(u.temp)
 	u.settled = true
-	u.stop()
 }
 
 // publish gives the file its final name if hold, which is asked at the last moment, too, says nothing against it. The lock keeps two
@@ -83,7 +83,7 @@ func (u *upload) publish(ctx context.Context, hold func() error) (atomic bool, e
 func (u *upload) rename(ctx context.Context) (atomic bool, err error) {
 	atomic = u.ch.has(extPosixRename)
 	if atomic {
-		err = u.ch.posixRename(ctx, u.temp, u.final)
+		err = u.closeAndRename(ctx)
 		if isUnsupported(err) { // offered and then not done
 			if u.target.Require.Atomic {
 				return false, unmet(extPosixRename + " is offered, but not supported")
@@ -106,6 +106,24 @@ func (u *upload) rename(ctx context.Context) (atomic bool, err error) {
 		}
 		return false, u.explain(ctx, atomic, err)
 	}
+}
+
+// closeAndRename closes the file, where that has not been done, and renames it in the same flight. The file has been flushed and its
+// size compared before: what closing it could still bring to light is no reason to doubt what it holds.
+func (u *upload) closeAndRename(ctx context.Context) error {
+	if !u.opened {
+		return u.ch.posixRename(ctx, u.temp, u.final)
+	}
+	closing, err := u.ch.send("close", u.temp, func() *wire.Call { return u.ch.client.CloseHandle(u.handle) })
+	if err != nil {
+		return err
+	}
+	u.opened = false
+	err = u.ch.posixRename(ctx, u.temp, u.final)
+	if cerr := closing.status(false); cerr != nil && err == nil {
+		u.conduit.log.Warn("the server could not close a file that it has flushed", "path", u.final, "error", cerr)
+	}
+	return err
 }
 
 // compare refuses when the file is not the one from which this upload was continued. The protocol's times are whole seconds.

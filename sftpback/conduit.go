@@ -57,7 +57,8 @@ type Conduit struct {
 	leftovers *leftovers
 	locks     keylock.Locks
 	active    activeFiles
-	buffers   sync.Pool // of *[]byte; see buffer
+	buffers   buffers
+	reads     budget // large packets that are being read
 
 	run     string        // identifies this run in the names of temporary files
 	counter atomic.Uint32 // of temporary files
@@ -84,8 +85,8 @@ func New(cfg Config) (*Conduit, error) {
 	if _, err := rand.Read(id); err != nil {
 		return nil, fmt.Errorf("conduit %s: make a run id: %w", cfg.Name, err)
 	}
-	c := &Conduit{cfg: cfg, log: cfg.Logger, run: hex.EncodeToString(id), leftovers: newLeftovers()}
-	c.pool = newPool(&dialer{cfg: cfg, hosts: hosts, who: who}, cfg)
+	c := &Conduit{cfg: cfg, log: cfg.Logger, run: hex.EncodeToString(id), leftovers: newLeftovers(), reads: newBudget(readBudget / maxPacket)}
+	c.pool = newPool(&dialer{cfg: cfg, hosts: hosts, who: who, connect: connectTCP}, cfg)
 	return c, nil
 }
 
@@ -160,14 +161,4 @@ func (c *Conduit) with(ctx context.Context, op string, l gateway.Location, f fun
 	}
 	defer c.pool.release(ch)
 	return c.fault(op, remote, f(ch))
-}
-
-// buffer is a buffer of at least size bytes. It is as large as the server's packets, which nearly always all have one size: with
-// 32 KiB packets the largest ones would take eight times the memory of a window.
-func (c *Conduit) buffer(size int) *[]byte {
-	if b, ok := c.buffers.Get().(*[]byte); ok && len(*b) >= size {
-		return b
-	}
-	b := make([]byte, size)
-	return &b
 }

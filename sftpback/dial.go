@@ -22,9 +22,22 @@ const clientVersion = "SSH-2.0-ftpgw"
 
 // dialer makes SSH connections to the one server of a conduit.
 type dialer struct {
-	cfg   Config
-	hosts *hostKeys
-	who   identity
+	cfg     Config
+	hosts   *hostKeys
+	who     identity
+	connect func(ctx context.Context, cfg Config) (net.Conn, error)
+}
+
+// connectTCP is the usual way to a server.
+func connectTCP(ctx context.Context, cfg Config) (net.Conn, error) {
+	d := net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: cfg.KeepAlive, Interval: cfg.KeepAlive, Count: 4},
+		Control:         nic.Control(cfg.Interface),
+	}
+	if cfg.SourceAddress.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(cfg.SourceAddress, 0))
+	}
+	return d.DialContext(ctx, "tcp", cfg.Address)
 }
 
 // strong lists what is negotiated, best first: AES-GCM because it is the cheapest on machines with AES instructions. No SHA-1, no CBC.
@@ -46,14 +59,7 @@ func strong() ssh.Config {
 func (d *dialer) dial(ctx context.Context) (*link, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.DialTimeout)
 	defer cancel()
-	nd := net.Dialer{
-		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: d.cfg.KeepAlive, Interval: d.cfg.KeepAlive, Count: 4},
-		Control:         nic.Control(d.cfg.Interface),
-	}
-	if d.cfg.SourceAddress.IsValid() {
-		nd.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(d.cfg.SourceAddress, 0))
-	}
-	raw, err := nd.DialContext(ctx, "tcp", d.cfg.Address)
+	raw, err := d.connect(ctx, d.cfg)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}

@@ -25,6 +25,9 @@
 // the connection is closed, which fails all its requests with an error that is Temporary and names the request. Requests that merely queue behind others
 // do not count as silence.
 //
+// A distant server costs as few round trips as the order of things allows: what can follow a request without a look at its answer is
+// sent behind it at once (package wire, and store.go for what that means for durability).
+//
 // Nothing leaves the home. Every component below root and home is looked at before it is used. Symbolic links are followed only
 // where the server can tell where they lead (REALPATH) and that is below the home. Between the look and the use somebody with an
 // account on the server could still exchange a directory for a link; against that only the server's own chroot helps.

@@ -8,23 +8,21 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
-	"sync"
-
-	"github.com/pkg/sftp"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/sftpback/wire"
 )
 
 // download is one file on its way from the server. It holds a channel until it is closed.
 type download struct {
 	conduit *Conduit
-	ch      *channel
-	file    *sftp.File
+	ch      *channel // nil when it is closed
+	handle  wire.Handle
+	name    string // remote path
 	info    fs.FileInfo
 	offset  int64
-	close   func() error
+	first   *readPart // asked for when the file was opened, or nil
 }
 
 // Open opens a regular file for reading from offset.
@@ -53,134 +51,88 @@ func (c *Conduit) open(ctx context.Context, ch *channel, l gateway.Location, off
 	if err := replaceable(at.info); err != nil {
 		return nil, err // a named pipe would block the server
 	}
-	d := &download{conduit: c, ch: ch, offset: offset}
-	if d.file, err = ch.openFile(ctx, at.remote, os.O_RDONLY); err != nil {
+	d := &download{conduit: c, ch: ch, offset: offset, name: at.remote}
+	if d.handle, err = ch.openFile(ctx, at.remote); err != nil {
 		return nil, fmt.Errorf("open: %w", err)
 	}
-	d.close = sync.OnceValue(func() error { return ch.do("close", d.file.Name(), d.file.Close) })
-	if d.info, err = ch.fstat(ctx, d.file); err == nil {
-		err = replaceable(d.info)
-	}
-	if err == nil && (offset < 0 || offset > d.info.Size()) {
-		err = fmt.Errorf("%w: %d of %d", gateway.ErrBadOffset, offset, d.info.Size())
-	}
-	if err != nil {
-		return nil, errors.Join(err, d.close())
+	if err := d.look(at.info); err != nil {
+		return nil, errors.Join(err, d.finish())
 	}
 	return d, nil
+}
+
+// look asks for the file's attributes and, in the same flight, for its first bytes, as many as the look before it was opened has shown.
+func (d *download) look(before fs.FileInfo) error {
+	look, err := d.ch.send("fstat", d.name, func() *wire.Call { return d.ch.client.Fstat(d.handle, d.name) })
+	if err != nil {
+		return err
+	}
+	if d.offset >= 0 && d.offset < before.Size() {
+		if d.first, err = d.ask(d.offset, min(before.Size()-d.offset, int64(d.ch.readSize))); err != nil {
+			return err
+		}
+	}
+	if d.info, err = look.info(); err != nil {
+		return err
+	}
+	if err := replaceable(d.info); err != nil {
+		return err
+	}
+	if d.offset < 0 || d.offset > d.info.Size() {
+		return fmt.Errorf("%w: %d of %d", gateway.ErrBadOffset, d.offset, d.info.Size())
+	}
+	if d.first != nil && d.offset+int64(d.first.size) > d.info.Size() {
+		d.first.drop(d.conduit) // it has become shorter since
+		d.first = nil
+	}
+	return nil
 }
 
 // Info is the file as it was when opened.
 func (d *download) Info() fs.FileInfo { return d.info }
 
-// Close ends the download and gives its channel back.
+// Close ends the download and gives its channel back. That the server closes the file is not waited for: nothing hangs on it.
 func (d *download) Close() error {
 	if d.ch == nil {
 		return nil
 	}
-	err := d.close()
+	err := d.finish()
 	d.conduit.pool.release(d.ch)
 	d.ch = nil
-	return d.conduit.fault("download", d.file.Name(), err)
+	return d.conduit.fault("download", d.name, err)
+}
+
+// finish has the file closed.
+func (d *download) finish() error {
+	if d.first != nil {
+		d.first.drop(d.conduit)
+		d.first = nil
+	}
+	return d.ch.closeSoon(d.handle, d.name)
 }
 
 // WriteTo writes the file from the offset on to w: the bytes up to the size that Open has found, or an error.
 func (d *download) WriteTo(w io.Writer) (int64, error) {
 	if d.ch == nil {
-		return 0, d.conduit.fault("download", d.file.Name(), fmt.Errorf("read: %w", fs.ErrClosed))
+		return 0, d.conduit.fault("download", d.name, fmt.Errorf("read: %w", fs.ErrClosed))
 	}
-	r := &readAhead{d: d, next: d.offset, end: d.info.Size(), window: newWindow(d.ch.readSize)}
+	r := d.readAhead()
 	defer r.drop()
 	var written int64
 	for r.next < r.end || len(r.queue) > 0 {
-		if err := r.fill(); err != nil {
-			return written, d.conduit.fault("download", d.file.Name(), err)
+		p, err := r.head()
+		if err != nil {
+			return written, d.conduit.fault("download", d.name, err)
 		}
-		p := r.queue[0]
-		<-p.done
-		if p.err != nil {
-			return written, d.conduit.fault("download", d.file.Name(), p.err)
-		}
-		n, err := w.Write((*p.buffer)[:p.size])
+		n, err := w.Write(p)
 		written += int64(n)
 		if err != nil {
 			return written, err
 		}
-		if n < p.size {
+		if n < len(p) {
 			return written, io.ErrShortWrite
 		}
 		r.pop()
 	}
 	return written, nil
-}
-
-// readAhead reads packets ahead of their use, and hands them out in order.
-type readAhead struct {
-	d         *download
-	window    *window
-	next, end int64
-	queue     []*readPart
-}
-
-// readPart is one packet. Its fields are set when done is closed.
-type readPart struct {
-	at     int64
-	size   int
-	buffer *[]byte
-	done   chan struct{}
-	err    error
-}
-
-// fill starts as many reads as the window has room for. The window is counted in queue, so that packets that wait for a slow
-// reader take part in it.
-func (r *readAhead) fill() error {
-	for r.next < r.end && len(r.queue) < cap(r.window.slots) {
-		p := &readPart{at: r.next, size: int(min(int64(r.d.ch.readSize), r.end-r.next)), done: make(chan struct{})}
-		p.buffer = r.d.conduit.buffer(r.d.ch.readSize)
-		single := r.next == r.d.offset && r.next+int64(p.size) == r.end
-		r.next += int64(p.size)
-		r.queue = append(r.queue, p)
-		if single { // a file of one packet needs no goroutine
-			r.read(p)
-			return nil
-		}
-		if err := r.window.start(func() error { r.read(p); return p.err }); err != nil {
-			p.err = err
-			close(p.done)
-			return nil // the error of an earlier packet comes first
-		}
-	}
-	return nil
-}
-
-func (r *readAhead) read(p *readPart) {
-	defer close(p.done)
-	name := r.d.file.Name()
-	n := 0
-	p.err = r.d.ch.do("read", name, func() (err error) {
-		n, err = r.d.file.ReadAt((*p.buffer)[:p.size], p.at)
-		return err
-	})
-	switch {
-	case p.err == io.EOF && n < p.size:
-		p.err = &transient{fmt.Errorf("the file ends at %d bytes, but had %d when it was opened", p.at+int64(n), r.end)}
-	case p.err == io.EOF:
-		p.err = nil
-	case p.err != nil:
-		p.err = fmt.Errorf("read at %d: %w", p.at, retryable(p.err))
-	}
-}
-
-func (r *readAhead) pop() {
-	r.d.conduit.buffers.Put(r.queue[0].buffer)
-	r.queue[0] = nil
-	r.queue = r.queue[1:]
-}
-
-// drop waits for the reads that are under way and gives their buffers back.
-func (r *readAhead) drop() {
-	_ = r.window.wait() // the error that counts has been told
-	for len(r.queue) > 0 {
-		r.pop()
-	}
 }

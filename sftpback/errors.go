@@ -10,7 +10,7 @@ import (
 	"io/fs"
 	"syscall"
 
-	"github.com/pkg/sftp"
+	"github.com/ftpgw/ftpgw/sftpback/wire"
 )
 
 // Error is the failure of an operation on a conduit, for operators: it names the conduit, the operation and the remote path.
@@ -79,28 +79,21 @@ func lost(cause error) error {
 
 // isLost reports whether err is that of a request whose channel or connection has ended.
 func isLost(err error) bool {
-	return errors.Is(err, sftp.ErrSSHFxConnectionLost) || errors.Is(err, sftp.ErrSSHFxNoConnection) || errors.Is(err, io.EOF)
+	return errors.Is(err, wire.ErrLost) || errors.Is(err, io.EOF)
 }
 
-// isAnswer reports whether err is what the server has answered, or that of a file closed before. Of the statuses the library
-// translates three; SSH_FX_EOF becomes io.EOF, which only a read may answer.
+// isAnswer reports whether err is what the server has answered. SSH_FX_EOF is io.EOF, which only a read may answer.
 func isAnswer(err error) bool {
-	var status *sftp.StatusError
-	return errors.As(err, &status) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrClosed)
+	var status *wire.Status
+	return errors.As(err, &status) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)
 }
 
 // isFailure reports whether err is SSH_FX_FAILURE, with which version 3 of the protocol (draft-ietf-secsh-filexfer-02 section 7)
 // answers everything that it has no other word for: a full disk, an existing name, a directory that is not empty.
-func isFailure(err error) bool {
-	var status *sftp.StatusError
-	return errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxFailure
-}
+func isFailure(err error) bool { return wire.IsCode(err, wire.CodeFailure) }
 
 // isUnsupported reports whether err is SSH_FX_OP_UNSUPPORTED.
-func isUnsupported(err error) bool {
-	var status *sftp.StatusError
-	return errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxOpUnsupported
-}
+func isUnsupported(err error) bool { return wire.IsCode(err, wire.CodeUnsupported) }
 
 // statuses are those of later versions of the protocol (draft-ietf-secsh-filexfer-13 section 9.1) that say more than SSH_FX_FAILURE.
 // Some servers answer with them although version 3 was agreed upon.
@@ -117,9 +110,9 @@ func statuses() map[uint32]error {
 	}
 }
 
-// translated adds the error that a status means to one that the library has no word for.
+// translated adds the error that a status means to one that version 3 has no word for.
 func translated(err error) error {
-	var status *sftp.StatusError
+	var status *wire.Status
 	if !errors.As(err, &status) {
 		return err
 	}

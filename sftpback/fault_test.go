@@ -121,11 +121,11 @@ func sideBySide(t *testing.T, all []task) {
 }
 
 // traceOf runs a transfer on a server without faults and returns its requests.
-func traceOf(t *testing.T, transfer func(t *testing.T, f *far) error) []sftpfault.Request {
+func traceOf(t *testing.T, o sftpfault.Options, transfer func(t *testing.T, f *far) error) []sftpfault.Request {
 	t.Helper()
 	var trace []sftpfault.Request
 	t.Run("without faults", func(t *testing.T) {
-		f, s := overFaulty(t, sftpfault.Options{}, nil)
+		f, s := overFaulty(t, o, nil)
 		f.put(t, "/x", []byte("old"))
 		s.Trace()
 		if err := transfer(t, f); err != nil {
@@ -142,7 +142,7 @@ func TestUploadBroken(t *testing.T) {
 	data := noise(3*faultPacket + 1)
 	for _, how := range []gateway.Verification{gateway.VerifySize, gateway.VerifyReadback, gateway.VerifyExtension} {
 		target := gateway.Target{Location: at("/x"), Verify: how, Digest: digestOf(data)}
-		trace := traceOf(t, func(t *testing.T, f *far) error {
+		trace := traceOf(t, sftpfault.Options{}, func(t *testing.T, f *far) error {
 			r, err := f.upload(t.Context(), target, data)
 			if err == nil && (r.Verified != how || !r.Fsynced || !r.Atomic) {
 				t.Errorf("receipt: %+v", r)
@@ -159,12 +159,40 @@ func TestUploadBroken(t *testing.T) {
 					if old == "" && b.Kind == sftpfault.Hang {
 						continue // each takes its time, and the same as over an old file
 					}
-					all = append(all, task{fmt.Sprintf("%v over %q", b, old), func(t *testing.T) { breakUpload(t, b, target, old, data) }})
+					all = append(all, task{fmt.Sprintf("%v over %q", b, old), func(t *testing.T) { breakUpload(t, sftpfault.Options{}, b, target, old, data) }})
 				}
 			}
 			sideBySide(t, all)
 			t.Logf("%d requests, broken in %d ways", len(trace), len(all))
 		})
+	}
+}
+
+// The same over a server that works on one request after another, to which several are sent in one flight: a file of one packet, whose
+// flush does not wait for its write, and a longer one.
+func TestFlightBroken(t *testing.T) {
+	ordered := sftpfault.Options{Ordered: true}
+	for _, size := range []int{100, 2*faultPacket + 1} {
+		data := noise(size)
+		target := gateway.Target{Location: at("/x")}
+		trace := traceOf(t, ordered, func(t *testing.T, f *far) error {
+			r, err := f.upload(t.Context(), target, data)
+			if err == nil && (!r.Fsynced || !r.Atomic || r.Bytes != int64(size)) {
+				t.Errorf("receipt: %+v", r)
+			}
+			return err
+		})
+		var all []task
+		for _, b := range breakages(trace) {
+			for _, old := range []string{"", "old"} {
+				if old == "" && b.Kind == sftpfault.Hang {
+					continue
+				}
+				all = append(all, task{fmt.Sprintf("%d bytes, %v over %q", size, b, old), func(t *testing.T) { breakUpload(t, ordered, b, target, old, data) }})
+			}
+		}
+		sideBySide(t, all)
+		t.Logf("%d requests, broken in %d ways", len(trace), len(all))
 	}
 }
 
@@ -217,8 +245,8 @@ func TestRenameBroken(t *testing.T) {
 	sideBySide(t, all)
 }
 
-func breakUpload(t *testing.T, b breakage, target gateway.Target, old string, data []byte) {
-	f, s := overFaulty(t, sftpfault.Options{}, b.hurry)
+func breakUpload(t *testing.T, o sftpfault.Options, b breakage, target gateway.Target, old string, data []byte) {
+	f, s := overFaulty(t, o, b.hurry)
 	if old != "" {
 		f.put(t, "/x", []byte(old))
 	}
@@ -239,15 +267,20 @@ func struck(t *testing.T, s *sftpfault.Server, fault sftpfault.Fault, transfer f
 	t.Helper()
 	eventually(t, fmt.Sprintf("%+v to strike", fault), func() bool {
 		armed := s.Arm(fault)
-		err = transfer()
-		s.Disarm()
-		select {
-		case <-armed.Struck():
-			return true
-		default:
-			if err == nil {
-				t.Fatal("the transfer succeeds, and the fault has not struck")
+		defer s.Disarm()
+		if err = transfer(); err != nil {
+			select {
+			case <-armed.Struck():
+				return true
+			default:
+				return false
 			}
+		}
+		select {
+		case <-armed.Struck(): // perhaps by what a transfer does not wait for
+			return true
+		case <-time.After(patience):
+			t.Fatal("the transfer succeeds, and the fault has not struck")
 			return false
 		}
 	})
@@ -292,7 +325,7 @@ func temporaries(names []string) (found []string) {
 // Every request of a download is broken: what arrives is the whole file, or an error says that it is not.
 func TestDownloadBroken(t *testing.T) {
 	data := noise(3*faultPacket + 1)
-	trace := traceOf(t, func(t *testing.T, f *far) error {
+	trace := traceOf(t, sftpfault.Options{}, func(t *testing.T, f *far) error {
 		f.put(t, "/x", data)
 		_, err := f.download(t.Context(), "/x", 0)
 		return err

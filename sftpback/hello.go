@@ -3,7 +3,6 @@
 package sftpback
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,19 +23,18 @@ const (
 	limitsExtension = "limits@openssh.com"
 )
 
-// Sizes of the data in one read or write. The draft asks servers for 32 KiB at least. The most that the SFTP library can send or
-// receive is 256 KiB with the packet's header, which is what OpenSSH allows, too.
+// Sizes of the data in one read or write. The draft asks servers for 32 KiB at least; the most that OpenSSH takes or sends is 256 KiB
+// with the packet's header.
 const (
 	safePacket     = 32 << 10
 	maxPacket      = 255 << 10
 	packetOverhead = 1 << 10
 )
 
-// hello is the outcome of the version exchange. The exchange is done here, before the SFTP library sees the channel, because the
-// library cannot ask for limits@openssh.com and its packet size can only be set before it starts; version is replayed to it.
+// hello is the outcome of the version exchange.
 type hello struct {
-	version     []byte // the server's SSH_FXP_VERSION, whole
-	read, write int    // bytes of data in one packet
+	extensions  map[string]string // those that the server offers, with their versions
+	read, write int               // bytes of data in one packet
 }
 
 // greet runs the version exchange on a fresh channel.
@@ -52,12 +50,10 @@ func greet(rw io.ReadWriter) (hello, error) {
 	if err != nil {
 		return hello{}, fmt.Errorf("read SFTP version: %w", err)
 	}
-	offered, err := offersLimits(packet[4:])
-	if err != nil {
+	if h.extensions, err = parseVersion(packet[4:]); err != nil {
 		return hello{}, fmt.Errorf("read SFTP version: %w", err)
 	}
-	h.version = packet
-	if !offered {
+	if h.extensions[limitsExtension] != "1" {
 		return h, nil
 	}
 	if err := h.askLimits(rw); err != nil {
@@ -80,27 +76,26 @@ func readPacket(r io.Reader) ([]byte, error) {
 	return packet, err
 }
 
-// offersLimits looks through the extension pairs of a version packet's body.
-func offersLimits(body []byte) (bool, error) {
+// parseVersion takes the extensions out of a version packet's body.
+func parseVersion(body []byte) (extensions map[string]string, err error) {
 	if body[0] != fxpVersion {
-		return false, fmt.Errorf("packet type %d", body[0])
+		return nil, fmt.Errorf("packet type %d", body[0])
 	}
 	if v := binary.BigEndian.Uint32(body[1:]); v != sftpVersion {
-		return false, fmt.Errorf("version %d instead of %d", v, sftpVersion)
+		return nil, fmt.Errorf("version %d instead of %d", v, sftpVersion)
 	}
+	extensions = make(map[string]string)
 	for rest := body[5:]; len(rest) > 0; {
 		var name, data []byte
 		var ok1, ok2 bool
 		name, rest, ok1 = cutString(rest)
 		data, rest, ok2 = cutString(rest)
 		if !ok1 || !ok2 {
-			return false, errors.New("extension list is cut off")
+			return nil, errors.New("extension list is cut off")
 		}
-		if string(name) == limitsExtension && string(data) == "1" {
-			return true, nil
-		}
+		extensions[string(name)] = string(data)
 	}
-	return false, nil
+	return extensions, nil
 }
 
 func cutString(b []byte) (s, rest []byte, ok bool) {
@@ -147,26 +142,3 @@ func packetSize(packet, data uint64) int {
 	}
 	return int(size)
 }
-
-// replayed is the channel as the SFTP library sees it: the version is read once more, and the library's own SSH_FXP_INIT is swallowed.
-type replayed struct {
-	io.Reader
-	w    io.WriteCloser
-	skip int
-}
-
-func replay(h hello, r io.Reader, w io.WriteCloser) *replayed {
-	return &replayed{Reader: io.MultiReader(bytes.NewReader(h.version), r), w: w, skip: initPacketSize}
-}
-
-func (r *replayed) Write(p []byte) (int, error) {
-	skipped := min(r.skip, len(p))
-	r.skip -= skipped
-	if skipped == len(p) {
-		return skipped, nil
-	}
-	n, err := r.w.Write(p[skipped:])
-	return skipped + n, err
-}
-
-func (r *replayed) Close() error { return r.w.Close() }

@@ -5,13 +5,15 @@ package sftpback
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/ftpgw/ftpgw/sftpback/wire"
 )
 
 // link is one SSH connection. It ends once, with a cause, and takes all its channels with it.
@@ -135,12 +137,7 @@ func (l *link) startSFTP(sc ssh.Channel) (*channel, error) {
 		return nil, err
 	}
 	ch := &channel{link: l, begun: time.Now(), readSize: h.read, writeSize: h.write, timeout: l.cfg.RequestTimeout}
-	pipe := replay(h, heardReader{sc, ch}, sc)
-	// The library never cuts what it is given: packets are cut to the server's sizes here.
-	ch.client, err = sftp.NewClientPipe(pipe, pipe, sftp.MaxPacketUnchecked(maxPacket))
-	if err != nil {
-		return nil, fmt.Errorf("start SFTP: %w", err)
-	}
+	ch.client = wire.New(duplex{heardReader{sc, ch}, sc}, h.extensions)
 	if !l.goes(func() { l.attend(ch) }) {
 		_ = ch.client.Close() // the link is gone
 		return nil, lost(l.failure())
@@ -149,6 +146,12 @@ func (l *link) startSFTP(sc ssh.Channel) (*channel, error) {
 	l.channels = append(l.channels, ch)
 	l.mu.Unlock()
 	return ch, nil
+}
+
+// duplex is a channel whose reading goes through something else.
+type duplex struct {
+	io.Reader
+	io.WriteCloser
 }
 
 // attend takes the channel out of the link when it ends; a link without channels is of no use.

@@ -10,10 +10,10 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/sftpback/wire"
 )
 
 // errNoHome says that the home does not exist yet. It Is fs.ErrNotExist.
@@ -79,15 +79,21 @@ func (c *Conduit) resolve(ctx context.Context, ch *channel, l gateway.Location, 
 func (ch *channel) look(ctx context.Context, home string, names []string) ([]fs.FileInfo, error) {
 	infos := make([]fs.FileInfo, len(names)+1)
 	errs := make([]error, len(names)+1)
-	var wg sync.WaitGroup
-	wg.Go(func() { infos[0], errs[0] = ch.stat(ctx, home) })
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	asked := make([]*sent, len(names)+1)
 	at := home
+	asked[0], errs[0] = ch.send("stat", home, func() *wire.Call { return ch.client.Stat(home) })
 	for i, name := range names {
 		at = path.Join(at, name)
-		p := at
-		wg.Go(func() { infos[i+1], errs[i+1] = ch.lstat(ctx, p) })
+		asked[i+1], errs[i+1] = ch.send("lstat", at, func() *wire.Call { return ch.client.Lstat(at) })
 	}
-	wg.Wait()
+	for i, s := range asked {
+		if errs[i] == nil {
+			infos[i], errs[i] = s.info()
+		}
+	}
 	if errors.Is(errs[0], fs.ErrNotExist) {
 		return nil, errNoHome
 	}

@@ -6,45 +6,83 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"sync"
 	"syscall"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/sftpback/wire"
 )
 
-// store sends what is left, and makes sure that the server has all of it: acknowledged, flushed, of the right size, closed, and of
-// the right content where that is asked for.
+// store sends what is left, and makes sure that the server has all of it: acknowledged, flushed, of the right size, and of the right
+// content where that is asked for. What follows without a look at an answer goes in one flight, as far as the server is known to work on
+// one request after another.
 func (u *upload) store(ctx context.Context) (gateway.Receipt, error) {
-	if err := u.finish(); err != nil {
-		return gateway.Receipt{}, err
+	last, err := u.finish()
+	if err == nil && !u.ch.ordered() {
+		err = last()
 	}
-	if err := ctx.Err(); err != nil {
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return gateway.Receipt{}, err
 	}
 	receipt := gateway.Receipt{Path: u.final}
-	var err error
-	if receipt.Fsynced, err = u.flush(); err != nil {
-		return gateway.Receipt{}, err
+	flush, look, err := u.inspect()
+	if err != nil {
+		return receipt, err
 	}
-	if u.stored, err = u.ch.fstat(ctx, u.file); err != nil {
-		return gateway.Receipt{}, u.storing("fstat", err)
+	// An answer that is missing is that of the first that was sent.
+	if err := last(); err != nil {
+		return receipt, err
+	}
+	if receipt.Fsynced, err = u.flushed(flush); err != nil {
+		return receipt, err
+	}
+	if u.stored, err = look.info(); err != nil {
+		return receipt, u.storing("fstat", err)
 	}
 	receipt.Bytes = u.stored.Size()
 	if receipt.Bytes != u.size {
-		return gateway.Receipt{}, &transient{fmt.Errorf("%w: it has %d bytes of the %d that it acknowledged", gateway.ErrCorrupted, receipt.Bytes, u.size)}
+		return receipt, &transient{fmt.Errorf("%w: it has %d bytes of the %d that it acknowledged", gateway.ErrCorrupted, receipt.Bytes, u.size)}
 	}
-	if err := u.ch.do("close", u.temp, u.file.Close); err != nil {
-		return gateway.Receipt{}, u.storing("close", err)
+	if err := u.restrict(u.stored); err != nil {
+		return receipt, err
+	}
+	if u.closesLate(receipt) {
+		receipt.Verified = gateway.VerifySize
+		return receipt, nil
+	}
+	if err := u.close(); err != nil {
+		return receipt, u.storing("close", err)
 	}
 	receipt.Verified, err = u.verify(ctx)
 	return receipt, err
 }
 
-// flush asks for the file to be put on stable storage, where the server can do that.
-func (u *upload) flush() (fsynced bool, err error) {
-	if !u.ch.has(extFsync) {
+// closesLate reports whether the file is closed in one flight with its rename: where it has been flushed, so that closing it changes
+// nothing about what it holds, where the server does the one before the other, and where nothing is to be read back before.
+func (u *upload) closesLate(r gateway.Receipt) bool {
+	return r.Fsynced && u.ch.ordered() && u.ch.has(extPosixRename) && (u.target.Verify == "" || u.target.Verify == gateway.VerifySize)
+}
+
+// inspect asks for the flush, where the server can do that, and for the attributes.
+func (u *upload) inspect() (flush, look *sent, err error) {
+	if u.ch.has(extFsync) {
+		if flush, err = u.ch.send("fsync", u.temp, func() *wire.Call { return u.ch.client.Fsync(u.handle) }); err != nil {
+			return nil, nil, err
+		}
+	}
+	look, err = u.ch.send("fstat", u.temp, func() *wire.Call { return u.ch.client.Fstat(u.handle, u.temp) })
+	return flush, look, err
+}
+
+// flushed waits until the file is on stable storage.
+func (u *upload) flushed(flush *sent) (fsynced bool, err error) {
+	if flush == nil {
 		return false, nil // meets has let it pass
 	}
-	err = u.ch.doSlow("fsync", u.temp, u.file.Sync)
+	err = flush.status(true)
 	switch {
 	case err == nil:
 		return true, nil
@@ -56,16 +94,23 @@ func (u *upload) flush() (fsynced bool, err error) {
 	return false, u.storing("fsync", err)
 }
 
-// finish sends the last packet and waits for all acknowledgements. A file of one packet is sent from here.
-func (u *upload) finish() error {
-	if u.filled > 0 {
-		buffer, n, at := u.take()
-		if err := u.write(buffer, n, at); err != nil {
-			u.window.fail(err)
-		}
+// finish sends the last packet. last waits for all that was sent of the file, and can be asked again.
+func (u *upload) finish() (last func() error, err error) {
+	defer u.free()
+	if u.filled == 0 {
+		return u.writes.wait, u.writes.failure()
 	}
-	u.free()
-	return u.window.wait()
+	s, err := u.send()
+	if err != nil {
+		return nil, err
+	}
+	answer := sync.OnceValue(func() error { return u.storing("write", s.status(false)) })
+	return func() error {
+		if err := u.writes.wait(); err != nil {
+			return err
+		}
+		return answer()
+	}, nil
 }
 
 // storing explains the error of a request that stores something: SSH_FX_FAILURE can be a full disk or a read-only one, and can pass
@@ -92,9 +137,9 @@ func (ch *channel) whyNotStored(ctx context.Context, dir string, size int, err e
 	}
 	const readOnly = 1 // SSH_FXE_STATVFS_ST_RDONLY: OpenSSH's PROTOCOL, section 4.4
 	switch {
-	case vfs.Flag&readOnly != 0:
+	case vfs.Flags&readOnly != 0:
 		return fmt.Errorf("%w: %w", syscall.EROFS, err)
-	case vfs.Frsize > 0 && vfs.Bavail < (uint64(size)+vfs.Frsize-1)/vfs.Frsize, vfs.Files > 0 && vfs.Favail == 0:
+	case vfs.Fragment > 0 && vfs.Available < (uint64(size)+vfs.Fragment-1)/vfs.Fragment, vfs.Files > 0 && vfs.FilesAvailable == 0:
 		return fmt.Errorf("%w: %w", syscall.ENOSPC, err)
 	}
 	return err

@@ -15,9 +15,8 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/pkg/sftp"
-
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/sftpback/wire"
 )
 
 func TestWithin(t *testing.T) {
@@ -87,7 +86,7 @@ func TestTempNames(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	c := &Conduit{cfg: Config{Name: "far"}}
-	failure := &sftp.StatusError{Code: uint32(sftp.ErrSSHFxFailure)}
+	failure := &wire.Status{Code: wire.CodeFailure}
 	for name, k := range map[string]struct {
 		err       error
 		temporary bool
@@ -184,8 +183,8 @@ func TestGreet(t *testing.T) {
 		if (err != nil) != c.bad || h.read != c.read || h.write != c.write {
 			t.Errorf("%s: read %d, write %d, %v", name, h.read, h.write, err)
 		}
-		if err == nil && !bytes.HasPrefix(c.says, h.version) {
-			t.Errorf("%s: the version is not replayed as it was", name)
+		if _, known := h.extensions["a@b"]; err == nil && known != bytes.Contains(c.says, []byte("a@b")) {
+			t.Errorf("%s: extensions %q", name, h.extensions)
 		}
 		if want := packet([]byte{fxpInit, 0, 0, 0, 3}); !bytes.HasPrefix(s.Bytes(), want) {
 			t.Errorf("%s: sent %x", name, s.Bytes())
@@ -203,28 +202,4 @@ func FuzzGreet(f *testing.F) {
 			t.Errorf("sizes %d and %d", h.read, h.write)
 		}
 	})
-}
-
-type nopCloser struct{ io.Writer }
-
-func (nopCloser) Close() error { return nil }
-
-// The library may send its first packet in any pieces.
-func TestReplay(t *testing.T) {
-	for _, cut := range []int{0, 1, 4, 8, 9, 10, 12} {
-		var sent bytes.Buffer
-		r := replay(hello{version: []byte("VERSION")}, strings.NewReader("rest"), nopCloser{&sent})
-		all := []byte("123456789abc")
-		for _, part := range [][]byte{all[:cut], all[cut:]} {
-			if n, err := r.Write(part); n != len(part) || err != nil {
-				t.Errorf("Write: %d, %v", n, err)
-			}
-		}
-		if sent.String() != "abc" {
-			t.Errorf("cut at %d: sent %q", cut, sent.String())
-		}
-		if got, err := io.ReadAll(r); err != nil || string(got) != "VERSIONrest" {
-			t.Errorf("read %q, %v", got, err)
-		}
-	}
 }

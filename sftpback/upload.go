@@ -8,30 +8,27 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"syscall"
 
-	"github.com/pkg/sftp"
-
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/sftpback/wire"
 )
 
 // upload is one file on its way to the server. It holds a channel until it ends.
 type upload struct {
 	conduit *Conduit
 	ch      *channel
-	file    *sftp.File
-	window  *window
+	handle  wire.Handle
+	opened  bool    // the handle has yet to be closed
+	writes  *writes // nil as long as all that came fits into the first packet
 	target  gateway.Target
 	final   string // remote path under which the file is published
 	temp    string // remote path under which it is written
 
-	buffer  *[]byte // the packet that is being filled, or nil
+	buffer  *[]byte // the packet that is being filled, behind wire.Room; or nil
 	filled  int
-	size    int64           // bytes handed over to the window
-	ctx     context.Context // ends with Abort, for what has not been sent yet
-	stop    context.CancelFunc
+	size    int64       // bytes that were sent
 	stored  fs.FileInfo // the hidden file when all of it was there
 	settled bool        // Commit or Abort has run
 }
@@ -75,22 +72,20 @@ func (c *Conduit) begin(ctx context.Context, ch *channel, t gateway.Target) (*up
 		return nil, err
 	}
 	u := &upload{conduit: c, ch: ch, target: t, final: at.remote, temp: path.Join(path.Dir(at.remote), c.tempName())}
-	u.file, err = ch.openFile(ctx, u.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	u.handle, err = ch.createFile(ctx, u.temp, fileMode)
 	if err != nil {
 		if (isTransient(err) || isFailure(err)) && !errors.Is(err, context.Cause(ctx)) {
 			c.leftovers.add(u.temp) // the server may have made it all the same
 		}
 		return nil, u.storing("open", err)
 	}
+	u.opened = true
 	c.active.add(u.temp)
-	u.window = newWindow(ch.writeSize)
-	u.ctx, u.stop = context.WithCancel(context.WithoutCancel(ctx))
-	if err := u.window.start(u.restrict); err != nil {
-		u.abort()
-		return nil, err
-	}
 	return u, nil
 }
+
+// fileMode is the mode of published files. The server's umask may be stricter; that stays.
+const fileMode = 0o640
 
 // replaceable reports why what stands under the final name of an upload cannot be replaced by a file.
 func replaceable(info fs.FileInfo) error {
@@ -104,31 +99,26 @@ func replaceable(info fs.FileInfo) error {
 	}
 }
 
-// restrict takes the file's mode down to 0640, together with the first writes. The server's umask may be stricter; that stays.
-func (u *upload) restrict() error {
-	info, err := u.ch.fstat(u.ctx, u.file)
-	if err != nil {
-		return fmt.Errorf("fstat %s: %w", u.temp, retryable(err))
-	}
-	const mode = 0o640
-	if info.Mode().Perm()&^mode == 0 {
+// restrict takes the file's mode down to fileMode, where a server has made it with another one than it was asked for.
+func (u *upload) restrict(info fs.FileInfo) error {
+	if info.Mode().Perm()&^fileMode == 0 {
 		return nil
 	}
-	kept := info.Mode().Perm() & mode
-	err = tell(u.ctx, u.ch, "fchmod", u.temp, func() error { return u.file.Chmod(kept) })
+	kept := info.Mode().Perm() & fileMode
+	err := u.ch.do("fchmod", u.temp, u.ch.client.Fchmod(u.handle, kept).Status)
 	if err != nil && !isRefusal(err) {
 		return fmt.Errorf("fchmod %s: %w", u.temp, err)
 	}
 	return nil
 }
 
-// Write takes p. It waits when about 2 MiB are under way.
+// Write takes p. It waits when as much is under way as there may be.
 func (u *upload) Write(p []byte) (n int, err error) {
 	for len(p) > 0 {
 		if err := u.open(); err != nil {
 			return n, err
 		}
-		taken := copy((*u.buffer)[u.filled:u.ch.writeSize], p)
+		taken := copy(u.space(), p)
 		u.filled += taken
 		n += taken
 		p = p[taken:]
@@ -145,7 +135,7 @@ func (u *upload) ReadFrom(r io.Reader) (n int64, err error) {
 		if err := u.open(); err != nil {
 			return n, err
 		}
-		taken, err := r.Read((*u.buffer)[u.filled:u.ch.writeSize])
+		taken, err := r.Read(u.space())
 		u.filled += taken
 		n += int64(taken)
 		if flushErr := u.flushFull(); flushErr != nil {
@@ -165,43 +155,74 @@ func (u *upload) open() error {
 	if u.settled {
 		return u.conduit.fault("upload", u.final, fmt.Errorf("write: %w", fs.ErrClosed))
 	}
-	if err := u.window.failure(); err != nil {
+	if err := u.writes.failure(); err != nil {
 		return u.conduit.fault("upload", u.final, err)
 	}
 	if cause := u.ch.link.failure(); cause != nil { // known before the next packet is full, which can take a slow device long
 		return u.conduit.fault("upload", u.final, lost(cause))
 	}
 	if u.buffer == nil {
-		u.buffer = u.conduit.buffer(u.ch.writeSize)
+		u.buffer = u.conduit.buffer(u.packetSize())
 	}
 	return nil
 }
 
+// packetSize is the data in one packet. The first one is small: most files of devices are, and have no use for more.
+func (u *upload) packetSize() int {
+	if u.writes == nil {
+		return min(safePacket, u.ch.writeSize)
+	}
+	return u.ch.writeSize
+}
+
+// space is what is left of the packet that is being filled.
+func (u *upload) space() []byte {
+	return (*u.buffer)[wire.Room+u.filled : wire.Room+u.packetSize()]
+}
+
+// flushFull sends the packet when it is full.
 func (u *upload) flushFull() error {
-	if u.filled < u.ch.writeSize {
+	if u.filled < u.packetSize() {
 		return nil
 	}
-	buffer, n, at := u.take()
-	err := u.window.start(func() error { return u.write(buffer, n, at) })
-	return u.conduit.fault("upload", u.final, err)
+	if u.writes == nil {
+		if err := u.stream(); err != nil {
+			return u.conduit.fault("upload", u.final, err)
+		}
+	}
+	s, err := u.send()
+	if err != nil {
+		return u.conduit.fault("upload", u.final, err)
+	}
+	u.free() // the next one may be larger
+	u.writes.add(func() error { return u.storing("write", s.status(false)) })
+	return nil
 }
 
-// take hands the filled buffer over.
-func (u *upload) take() (buffer *[]byte, n int, at int64) {
-	buffer, n, at = u.buffer, u.filled, u.size
-	u.size += int64(n)
-	u.buffer, u.filled = nil, 0
-	return buffer, n, at
-}
-
-// write sends one packet and waits for its acknowledgement.
-func (u *upload) write(buffer *[]byte, n int, at int64) error {
-	defer u.conduit.buffers.Put(buffer)
-	err := tell(u.ctx, u.ch, "write", u.temp, func() error {
-		_, err := u.file.WriteAt((*buffer)[:n], at)
+// stream begins the writing of a file that is larger than one packet. Its mode is looked at before the first byte is there to be read.
+func (u *upload) stream() error {
+	look, err := u.ch.send("fstat", u.temp, func() *wire.Call { return u.ch.client.Fstat(u.handle, u.temp) })
+	if err != nil {
 		return err
+	}
+	u.writes = newWrites(u.ch.writeSize)
+	u.writes.add(func() error {
+		info, err := look.info()
+		if err != nil {
+			return fmt.Errorf("fstat %s: %w", u.temp, retryable(err))
+		}
+		return u.restrict(info)
 	})
-	return u.storing("write", err)
+	return nil
+}
+
+// send sends what is in the buffer, which is free then.
+func (u *upload) send() (*sent, error) {
+	packet := (*u.buffer)[:wire.Room+u.filled]
+	s, err := u.ch.send("write", u.temp, func() *wire.Call { return u.ch.client.Write(u.handle, u.size, packet) })
+	u.size += int64(u.filled)
+	u.filled = 0
+	return s, err
 }
 
 // Abort removes what was written: at once where the connection still works, else as soon as there is one again.
@@ -219,21 +240,28 @@ func (u *upload) Abort(cause error) {
 func (u *upload) abort() {
 	defer u.conduit.active.remove(u.temp)
 	u.settled = true
-	u.stop()
-	_ = u.window.wait() // why it failed was told before
+	_ = u.writes.wait() // why it failed was told before
 	u.free()
-	ctx := context.Background()
-	if err := tell(ctx, u.ch, "close", u.temp, u.file.Close); err != nil && !errors.Is(err, fs.ErrClosed) {
+	if err := u.close(); err != nil {
 		u.conduit.log.Debug("cannot close a temporary file", "path", u.temp, "error", err)
 	}
-	if err := u.ch.remove(ctx, u.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := u.ch.remove(context.Background(), u.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		u.conduit.leftovers.add(u.temp)
 	}
 }
 
+// close closes the file, once.
+func (u *upload) close() error {
+	if !u.opened {
+		return nil
+	}
+	u.opened = false
+	return u.ch.closeHandle(u.handle, u.temp)
+}
+
 func (u *upload) free() {
 	if u.buffer != nil {
-		u.conduit.buffers.Put(u.buffer)
+		u.conduit.recycle(u.buffer)
 		u.buffer, u.filled = nil, 0
 	}
 }

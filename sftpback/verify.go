@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"hash"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/ftpgw/ftpgw/gateway"
@@ -86,14 +85,14 @@ func (u *upload) askDigest(ctx context.Context) ([]byte, error) {
 
 // readBack is the SHA-256 of the hidden file as the server gives it back.
 func (u *upload) readBack(ctx context.Context) ([]byte, error) {
-	d := &download{conduit: u.conduit, ch: u.ch, info: u.stored}
+	d := &download{conduit: u.conduit, ch: u.ch, name: u.temp, info: u.stored}
 	var err error
-	if d.file, err = u.ch.openFile(ctx, u.temp, os.O_RDONLY); err != nil {
+	if d.handle, err = u.ch.openFile(ctx, u.temp); err != nil {
 		return nil, retryable(fmt.Errorf("open: %w", err))
 	}
 	digest := sha256.New()
 	_, err = d.WriteTo(&untilDone{ctx, digest})
-	if closeErr := u.ch.do("close", u.temp, d.file.Close); err == nil && closeErr != nil {
+	if closeErr := u.ch.closeHandle(d.handle, u.temp); err == nil && closeErr != nil {
 		err = fmt.Errorf("close: %w", retryable(closeErr))
 	}
 	if errors.Is(err, fs.ErrNotExist) {

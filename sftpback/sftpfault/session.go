@@ -16,6 +16,7 @@ type session struct {
 	fromFiles *io.PipeReader
 	once      sync.Once
 	ended     chan struct{}
+	answered  chan struct{} // holds one element when a request has been answered since it was last looked at
 
 	mu      sync.Mutex // also held while a packet is sent to the client
 	pending map[uint32]request
@@ -58,7 +59,25 @@ func (c *session) requests() {
 	}
 }
 
+// turn waits until all requests have been answered, where the server is one that works on them one after another.
+func (c *session) turn() {
+	for c.server.options.Ordered {
+		c.mu.Lock()
+		idle := len(c.pending) == 0 || c.frozen
+		c.mu.Unlock()
+		if idle {
+			return
+		}
+		select {
+		case <-c.answered:
+		case <-c.ended:
+			return
+		}
+	}
+}
+
 func (c *session) request(p packet) error {
+	c.turn()
 	op, subject, rest := parse(p)
 	c.mu.Lock()
 	if op.handled() {
@@ -118,6 +137,12 @@ func (c *session) answer(p packet) error {
 		c.handles[handle] = r.Path
 	}
 	c.mu.Unlock()
+	defer func() {
+		select {
+		case c.answered <- struct{}{}:
+		default:
+		}
+	}()
 	if r.fault != nil {
 		var goOn bool
 		if p, goOn = c.strike(r.fault, p, status(p.id(), r.fault.code())); !goOn {

@@ -4,6 +4,7 @@ package sftpserver
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -30,6 +31,10 @@ type Options struct {
 	User          string
 	AuthorizedKey string // the user's public key, "ssh-ed25519 AAAA..."
 	Listen        string // address; "127.0.0.1:0" when empty
+	// Listener, where not nil, takes the connections instead: for a network that is none.
+	Listener net.Listener
+	// Version is how the server identifies itself (RFC 4253 section 4.2); empty for a name of its own.
+	Version string
 	// Wrap, where not nil, is given each SFTP channel and returns what is served instead of it: for whoever wants to see or change the
 	// packets in between.
 	Wrap func(io.ReadWriteCloser) io.ReadWriteCloser
@@ -67,7 +72,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	s := &Server{hostKey: signer.PublicKey(), conns: make(map[net.Conn]struct{}), wrap: o.Wrap}
 	s.config = &ssh.ServerConfig{
-		ServerVersion: "SSH-2.0-ftpgw-sftpserver",
+		ServerVersion: cmp.Or(o.Version, "SSH-2.0-ftpgw-sftpserver"),
 		PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 			if c.User() != o.User || !bytes.Equal(key.Marshal(), allowed.Marshal()) {
 				return nil, fmt.Errorf("user %q may not log in with this key", c.User())
@@ -89,13 +94,11 @@ func (s *Server) open(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("sftp server: %w", err)
 	}
-	listen := o.Listen
-	if listen == "" {
-		listen = "127.0.0.1:0"
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", listen)
-	if err != nil {
-		return errors.Join(fmt.Errorf("sftp server: %w", err), root.Close())
+	l := o.Listener
+	if l == nil {
+		if l, err = new(net.ListenConfig).Listen(ctx, "tcp", cmp.Or(o.Listen, "127.0.0.1:0")); err != nil {
+			return errors.Join(fmt.Errorf("sftp server: %w", err), root.Close())
+		}
 	}
 	s.root, s.dir, s.listener = root, o.Dir, l
 	return nil
