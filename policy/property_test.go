@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"path"
 	"slices"
 	"sync"
 	"testing"
@@ -215,6 +216,37 @@ func FuzzCondition(f *testing.F) {
 		q.Size = 5
 		if d, _ := p.Explain(q); d.Verdict == policy.Pending {
 			t.Errorf("%q is pending although all is known", text)
+		}
+	})
+}
+
+// No text makes a template panic, and what it yields is the path of a file below the root, or a denial.
+func FuzzTemplate(f *testing.F) {
+	for _, text := range []string{`"/${device.name}/${file.name}"`, `file.path`, `"${file.dir}/../${file.name}"`, `split("/", file.path)[3]`, `"/${comname(time.stamp, "a", file.name, "c")}"`,
+		`file.size > 1 ? "a" : "b"`, `"%{if transfer.tls}${file.name}%{endif}/"`} {
+		f.Add(text, "/events/a.cfg")
+	}
+	f.Fuzz(func(t *testing.T, text, name string) {
+		if len(text) > 400 {
+			return // the configuration bounds depth
+		}
+		expr, diags := hclsyntax.ParseExpression([]byte(text), "fuzz", hcl.InitialPos)
+		if diags.HasErrors() {
+			return
+		}
+		template, diags := policy.NewLanguage([]string{"vendor"}).CompileTemplate(expr, text)
+		if diags.HasErrors() {
+			return
+		}
+		p, err := policy.New([]policy.Rule{{Name: "r", Reason: "x", Ops: policy.Operations(), PathTemplate: template, Deliver: policy.Delivery{Conduit: "c"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := conditionQuestion()
+		q.Path = path.Clean("/" + name) // as the gateway asks
+		d := p.Decide(q)
+		if to := d.Deliver.Path; d.Verdict != policy.Denied && (to == "/" || !path.IsAbs(to) || path.Clean(to) != to) {
+			t.Errorf("%q of %q is published at %q", text, q.Path, to)
 		}
 	})
 }

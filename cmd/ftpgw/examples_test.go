@@ -73,6 +73,7 @@ func stageKeys(t testing.TB, dir string) {
 	}
 	hosts := "sftp.control.example,firmware.engineering.example,[clips.security.example]:2022 " + line + "\n"
 	writeFile(t, filepath.Join(dir, "known_hosts"), []byte(hosts), 0o644)
+	writeFile(t, filepath.Join(dir, "allowed.sha256"), []byte(strings.Repeat("0", 64)+"  v7.bin\n"), 0o644)
 }
 
 // selfSigned makes a certificate for a private key.
@@ -180,6 +181,8 @@ func TestExamplesDecide(t *testing.T) {
 		{"firmware-relay.hcl", "--device rtu-560 --from 10.20.1.9 --op upload --path /v7.bin --size 9MiB", `denied by rule "nothing-else"`},
 		{"ftps.hcl", "--zone field --device meter-1 --op upload --path /2026-03-01.csv --size 9kB", `allowed by rule "readings"`},
 		{"ftps.hcl", "--zone field-implicit --device meter-1 --op upload --path /config.xml --size 9kB", "denied: by default"},
+		{"content.hcl", "--device relay-12 --op upload --path /events/1.cfg", `allowed by rule "records", if the type turns out right`},
+		{"content.hcl", "--device relay-12 --op upload --path /events/1.cfg --type text", `denied by rule "records"`},
 		{"two-zones", "--zone yard --device camera-gate --op upload --path /2026/clip.mp4 --size 400MB", `conduit "security"`},
 		{"two-zones", "--zone bay-7 --device camera-gate --op upload --path /2026/clip.mp4 --size 400MB", "denied: by default"},
 		{"two-zones", "--zone yard --device meter-1 --from 10.8.2.77 --op upload --path /load.csv --size 1", `conduit "operations"`},
