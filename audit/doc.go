@@ -30,9 +30,10 @@
 //
 // # Writing
 //
-// One goroutine takes everything that is queued, writes it in one system call and calls fsync once if a Record waits in it; records
-// that queue up meanwhile are the next batch. Notes are written at once too, so that they survive a crash of this program, and are
-// fsynced with the next batch that needs it, or after at most a second.
+// One goroutine takes everything that is queued and writes it in one system call; what queues up meanwhile is the next batch. A Note
+// is answered then: it survives a crash of this program. Where a Record waits another goroutine calls fsync, once for all that wait, and
+// while it does, the next batches are written; the Records among them share the next fsync. Notes are on stable storage with the next
+// fsync that somebody needs, or after at most a second.
 //
 // # Failure
 //

@@ -71,11 +71,13 @@ type Log struct {
 
 	// Of the writer goroutine.
 	file    appender
-	at      position // its segment, size and chain are kept up to date
-	whole   extent   // that was written without an error
-	sure    extent   // that is on stable storage
-	backlog []entry  // notes that were accepted before the log failed, and may not be in it
-	gap     gap      // that is not yet on record
+	syncing *fsync     // nil where none is under way
+	synced  chan error // its result
+	waiting []entry    // written, and to be on stable storage before they are answered
+	at      position   // its segment, size and chain are kept up to date
+	whole   extent     // that was written without an error
+	sure    extent     // that is on stable storage
+	gap     gap        // that is not yet on record
 	buf     []byte
 	signed  uint64 // records that the last checkpoint covers
 
@@ -87,7 +89,8 @@ type Log struct {
 type entry struct {
 	at   time.Time
 	body []byte
-	done chan<- error // with room for one; nil for a Note
+	done chan<- error // with room for one
+	gate bool         // done is for stable storage; otherwise it is enough that the record is written
 	own  bool         // the log's own: it takes no slot
 }
 
@@ -112,6 +115,7 @@ func newLog(opts Options, at position) *Log {
 		done:        make(chan struct{}),
 		kept:        make(chan struct{}),
 		rotated:     make(chan struct{}, 1),
+		synced:      make(chan error, 1),
 		segmentSize: opts.SegmentSize, segmentAge: opts.SegmentAge, retention: opts.Retention,
 		spaceWarning: opts.SpaceWarning, onSpace: opts.OnSpace, onFailure: opts.OnFailure,
 		openBefore: at.open, running: opts.running,
@@ -149,8 +153,22 @@ func (l *Log) Err() error {
 // Record appends r, with the time and the sequence number that are next, and returns nil when it is on stable storage. It blocks
 // while the queue is full. With an error of ctx r may come into the log all the same, when it was accepted before ctx ended.
 func (l *Log) Record(ctx context.Context, r Record) error {
+	return l.accept(ctx, r, true)
+}
+
+// Note appends r in order like Record, and returns nil when it is written to the file: it survives the end of this program, however that
+// comes, but not that of the machine. It is on stable storage within one second or with the next Record, whichever comes first. It never
+// waits for the disk, unless the queue is full.
+func (l *Log) Note(r Record) error { return l.accept(context.Background(), r, false) }
+
+// accept puts a record into the queue and waits for it.
+func (l *Log) accept(ctx context.Context, r Record, gate bool) error {
+	body, err := encodeBody(r)
+	if err != nil {
+		return err
+	}
 	done := make(chan error, 1)
-	if err := l.accept(ctx, r, done); err != nil {
+	if err := l.enqueue(ctx, entry{body: body, done: done, gate: gate}); err != nil {
 		return err
 	}
 	select {
@@ -161,19 +179,11 @@ func (l *Log) Record(ctx context.Context, r Record) error {
 	}
 }
 
-// Note appends r in order like Record, but does not wait until it is on stable storage, which it is within one second or with the
-// next Record, whichever comes first. It blocks while the queue is full. Its error is that of the log, and not about r alone.
-func (l *Log) Note(r Record) error { return l.accept(context.Background(), r, nil) }
-
-func (l *Log) accept(ctx context.Context, r Record, done chan<- error) error {
-	body, err := encodeBody(r)
-	if err != nil {
-		return err
-	}
+func (l *Log) enqueue(ctx context.Context, e entry) error {
 	for {
 		select {
 		case l.slots <- struct{}{}:
-			return l.enqueue(body, done)
+			return l.queueUp(e)
 		case <-l.Failed():
 			if err := l.refuse(); err != nil {
 				return err
@@ -196,8 +206,8 @@ func (l *Log) refuse() error {
 	return l.err
 }
 
-// enqueue puts a record that has its slot into the queue.
-func (l *Log) enqueue(body []byte, done chan<- error) error {
+// queueUp puts a record that has its slot into the queue.
+func (l *Log) queueUp(e entry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -210,7 +220,8 @@ func (l *Log) enqueue(body []byte, done chan<- error) error {
 		return ErrClosed
 	}
 	l.last = later(l.last, l.clock())
-	l.queue = append(l.queue, entry{at: l.last, body: body, done: done})
+	e.at = l.last
+	l.queue = append(l.queue, e)
 	l.signal()
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -116,19 +117,61 @@ func TestRecordIsDurable(t *testing.T) {
 	}
 }
 
+// A note is in the file when it is accepted, and never waits for an fsync that somebody else waits for.
+func TestNoteIsWritten(t *testing.T) {
+	dir := t.TempDir()
+	entered, proceed := make(chan struct{}), make(chan struct{})
+	seg := &spy{onSync: func(n int64) error {
+		if n == 1 {
+			close(entered)
+			<-proceed
+		}
+		return nil
+	}}
+	l := openSegment(t, dir, Options{}, seg)
+	recorded := make(chan error, 1)
+	go func() { recorded <- l.Record(t.Context(), Record{Event: LoginOK}) }()
+	<-entered
+	for n := range 3 {
+		if err := l.Note(Record{Event: Command}); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(records(t, dir)); got != n+2 {
+			t.Errorf("after note %d: %d records in the file", n, got)
+		}
+	}
+	if n := l.Durable(); n != 0 {
+		t.Errorf("record %d is durable before its fsync", n)
+	}
+	select {
+	case err := <-recorded:
+		t.Errorf("recorded before the fsync: %v", err)
+	default:
+	}
+	close(proceed)
+	if err := <-recorded; err != nil {
+		t.Error(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A full queue makes callers wait; nothing is dropped, and a caller may give up.
 func TestFullQueueBlocks(t *testing.T) {
 	dir := t.TempDir()
 	entered, proceed := make(chan struct{}, 10), make(chan struct{})
 	seg := &spy{onWrite: func(int64) error { entered <- struct{}{}; <-proceed; return nil }}
 	l := openSegment(t, dir, Options{Queue: 2}, seg)
-	for i := range 3 { // the first is in the writer's hands, two fill the queue
-		if err := l.Note(Record{Event: Command}); err != nil {
-			t.Fatal(err)
-		}
-		if i == 0 {
-			<-entered
-		}
+	accepted := make(chan error, 4)
+	note := func(e Event) { accepted <- l.Note(Record{Event: e}) }
+	go note(Command)
+	<-entered // it is in the writer's hands
+	for range 2 {
+		go note(Command)
+	}
+	for len(l.slots) < 2 { // they fill the queue
+		runtime.Gosched()
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	gone := errors.New("gone")
@@ -136,16 +179,17 @@ func TestFullQueueBlocks(t *testing.T) {
 	if err := l.Record(ctx, Record{Event: Command}); !errors.Is(err, gone) {
 		t.Errorf("a record for a full queue and a caller that is gone: %v", err)
 	}
-	accepted := make(chan error, 1)
-	go func() { accepted <- l.Note(Record{Event: SessionClose}) }()
+	go note(SessionClose)
 	select {
 	case err := <-accepted:
 		t.Fatalf("accepted beyond the queue: %v", err)
 	default:
 	}
 	close(proceed)
-	if err := <-accepted; err != nil {
-		t.Fatal(err)
+	for range 4 {
+		if err := <-accepted; err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)

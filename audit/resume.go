@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -49,26 +50,25 @@ type gap struct {
 	pause   time.Duration // before the last attempt to end it
 }
 
-// fail stops the log: err is what everybody hears who waits, and who comes before it works again. Notes that were accepted are kept.
+// fail stops the log: err is what everybody hears who waits, and who comes before it works again.
 func (l *Log) fail(err error, batch []entry) {
+	err = errors.Join(err, l.awaitSync()) // what that has brought to stable storage is there
 	err = fmt.Errorf("%w: %w", ErrFailed, err)
 	l.mu.Lock()
 	queued := l.queue
 	l.queue = nil
 	l.err = err
-	for _, e := range append(batch, queued...) {
-		switch {
-		case e.done == nil:
-			l.backlog = append(l.backlog, e)
-		case !e.own:
+	told := slices.Concat(l.waiting, batch, queued)
+	for _, e := range told {
+		if !e.own {
 			l.refused++
 		}
 	}
 	close(l.failed)
 	l.mu.Unlock()
+	l.waiting = nil
 	l.freeSlots(queued)
-	release(batch, err)
-	release(queued, err)
+	release(told, err)
 	if !l.gap.closing { // or nobody was told that it works again
 		l.tellFailure(err)
 	}
@@ -172,10 +172,10 @@ func (l *Log) usable() error {
 	return durable.Remove(path)
 }
 
-// reread reads the last segment. All that was written without an error must be there: a reader may have seen it. What is there of
-// the notes that were kept is kept no longer.
+// reread reads the last segment. All that was written without an error must be there: whoever recorded it may have been told so, and
+// a reader may have seen it.
 func (l *Log) reread(at *position) (torn []byte, err error) {
-	found, backlog := false, l.backlog
+	found := false
 	meet := func(c *chain) {
 		if c.seq() == l.whole.seq {
 			found = c.prev == l.whole.hash
@@ -183,9 +183,6 @@ func (l *Log) reread(at *position) (torn []byte, err error) {
 	}
 	torn, err = at.replay(func(r step) {
 		meet(r.before)
-		if r.seq > l.whole.seq && len(backlog) > 0 && string(r.body)+"\n" == string(backlog[0].body) {
-			backlog = backlog[1:]
-		}
 	})
 	if err != nil {
 		return nil, err
@@ -194,7 +191,6 @@ func (l *Log) reread(at *position) (torn []byte, err error) {
 	if !found {
 		return nil, fmt.Errorf("%w: record %d is not there", errNotOurs, l.whole.seq)
 	}
-	l.backlog = backlog
 	return torn, nil
 }
 
@@ -222,7 +218,7 @@ func rewrite(path string, from, to int64) (err error) {
 	return nil
 }
 
-// goOn takes records again. The first are the notes that were kept, and that there was a gap.
+// goOn takes records again. The first one is that there was a gap.
 func (l *Log) goOn() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -231,14 +227,10 @@ func (l *Log) goOn() {
 	r := Record{Event: LogResumed, Cause: l.err.Error(), Detail: map[string]string{
 		"failed": l.gap.since.Format(time.RFC3339Nano), "refused": strconv.FormatUint(l.gap.refused, 10),
 	}}
-	l.queue, l.backlog = l.backlog, nil
-	for i := range l.queue {
-		l.queue[i].own = true
-	}
 	l.last = later(l.last, l.clock())
 	if body, err := encodeBody(r); err == nil { // it always does: there is nothing in it that JSON could not hold
-		// Somebody waits for it, be it that nobody listens: it is on stable storage before the log is said to work.
-		l.queue = append(l.queue, entry{at: l.last, body: body, done: make(chan error, 1), own: true})
+		// It gates, be it that nobody listens: it is on stable storage before the log is said to work.
+		l.queue = append(l.queue, entry{at: l.last, body: body, done: make(chan error, 1), gate: true, own: true})
 	}
 	l.err, l.refused, l.failed = nil, 0, make(chan struct{})
 	l.signal()

@@ -32,7 +32,7 @@ func (l *Log) isFull(now time.Time) bool {
 // rotate begins the next segment. It appears whole with its first record, so that a crash leaves either none of it or a segment
 // that can be continued; the one before ends on stable storage first.
 func (l *Log) rotate(now time.Time) error {
-	if err := l.sync(); err != nil {
+	if err := l.settle(); err != nil {
 		return err
 	}
 	if err := l.file.Close(); err != nil {

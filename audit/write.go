@@ -4,7 +4,6 @@ package audit
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -21,7 +20,8 @@ func (l *Log) write() {
 	}
 }
 
-// writeOn writes batch after batch. It returns false when the log is closed, and true when it has failed.
+// writeOn writes batch after batch. It returns false when the log is closed, and true when it has failed. What is on stable storage is
+// the business of another goroutine at the same time, so that a note never waits for the disk.
 func (l *Log) writeOn() (failed bool) {
 	timer := time.NewTimer(noteDelay)
 	timer.Stop()
@@ -32,13 +32,16 @@ func (l *Log) writeOn() (failed bool) {
 		defer t.Stop()
 		tick = t.C
 	}
-	unsynced := false // something was written since the last fsync; then the timer runs
+	armed := false // the timer runs
 	for {
 		due, closing, sign := false, false, false
+		var err error
 		select {
 		case <-l.wake:
+		case result := <-l.synced:
+			err = l.endSync(result)
 		case <-timer.C:
-			due = true
+			due, armed = true, false
 		case <-tick:
 			sign = true
 		case asked := <-l.asked:
@@ -55,38 +58,50 @@ func (l *Log) writeOn() (failed bool) {
 			closing = true // nothing is accepted any more: what is queued now is the last batch
 		}
 		batch, now := l.take()
-		written, waited := len(batch) > 0, hasWaiter(batch)
-		err := l.writeBatch(batch)
-		if err == nil && (waited || (unsynced || written) && (due || closing || sign)) {
-			err = l.sync()
-			unsynced, written = false, false
-			timer.Stop()
+		if err == nil {
+			err = l.writeBatch(batch)
 		}
-		if err != nil {
+		if err == nil {
+			batch = l.releaseNotes(batch)
+			err = l.conclude(now, due, sign, closing)
+		}
+		switch unsynced := l.whole.seq > l.sure.seq && l.syncing == nil; {
+		case err != nil:
 			l.fail(err, batch)
 			return true
-		}
-		release(batch, nil)
-		if written && !unsynced {
-			unsynced = true
-			timer.Reset(noteDelay)
-		}
-		if sign || closing {
-			err = l.checkpoint(now)
-		}
-		if err == nil && !closing && l.isFull(now) {
-			err = l.rotate(now)
-			unsynced = false
-			timer.Stop()
-		}
-		if err != nil {
-			l.fail(err, nil)
-			return true
-		}
-		if closing {
+		case closing:
 			return false
+		case unsynced != armed:
+			if armed = unsynced; armed {
+				timer.Reset(noteDelay)
+			} else {
+				timer.Stop()
+			}
 		}
 	}
+}
+
+// conclude does what is to be done behind a batch: it has it fsynced where somebody waits or it is time, and signs and rotates.
+func (l *Log) conclude(now time.Time, due, sign, closing bool) error {
+	full := !closing && l.isFull(now)
+	if !sign && !closing && !full {
+		if len(l.waiting) > 0 || due {
+			l.beginSync()
+		}
+		return nil
+	}
+	if err := l.settle(); err != nil {
+		return err
+	}
+	if sign || closing {
+		if err := l.checkpoint(now); err != nil {
+			return err
+		}
+	}
+	if full {
+		return l.rotate(now)
+	}
+	return nil
 }
 
 // take empties the queue and makes room for those who wait. The time is for what the writer itself has to record behind the batch:
@@ -131,23 +146,6 @@ func (l *Log) writeBatch(batch []entry) error {
 	return nil
 }
 
-func (l *Log) sync() error {
-	if err := l.file.Sync(); err != nil {
-		return fmt.Errorf("fsync the audit log: %w", err)
-	}
-	// A file that somebody has removed takes all that is written, and nobody will ever read it.
-	if f, ok := l.file.(*os.File); ok && !durable.HasName(f) {
-		return fmt.Errorf("the audit log %s was removed", f.Name())
-	}
-	l.sure = l.whole
-	l.durable.Store(l.at.chain.seq())
-	if l.gap.closing {
-		l.gap = gap{}
-		l.tellFailure(nil)
-	}
-	return nil
-}
-
 func (l *Log) tellFailure(err error) {
 	if l.onFailure != nil {
 		l.onFailure(err)
@@ -187,21 +185,4 @@ func (l *Log) own(now time.Time, r Record) error {
 		return err
 	}
 	return l.sync()
-}
-
-func hasWaiter(batch []entry) bool {
-	for _, e := range batch {
-		if e.done != nil {
-			return true
-		}
-	}
-	return false
-}
-
-func release(batch []entry, err error) {
-	for _, e := range batch {
-		if e.done != nil {
-			e.done <- err
-		}
-	}
 }
