@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,8 +48,9 @@ type setup struct {
 	audit   string // further content of the audit block
 	spool   string // content of the spool block besides dir; empty for no spool block
 	env     []string
-	logDir  string // of the audit log; empty for one beside the configuration
-	verbose bool   // the operator log shows everything
+	under   []string // a program and its arguments that execute the gateway in their own place
+	logDir  string   // of the audit log; empty for one beside the configuration
+	verbose bool     // the operator log shows everything
 	server  *sshdtest.Server
 }
 
@@ -73,6 +75,7 @@ type gw struct {
 	verbose  bool
 	secrets  []string // must be nowhere, in addition to the devices' passwords
 	env      []string // in addition to this process's own
+	under    []string // see setup
 
 	cmd    *exec.Cmd
 	log    logBuffer
@@ -90,7 +93,7 @@ func startGateway(t testing.TB, s setup) *gw {
 	if s.devices == nil {
 		s.devices = []device{newDevice("relay")}
 	}
-	g := &gw{t: t, env: s.env, dir: t.TempDir(), server: s.server, devices: s.devices, verbose: s.verbose, exited: make(chan struct{})}
+	g := &gw{t: t, env: s.env, under: s.under, dir: t.TempDir(), server: s.server, devices: s.devices, verbose: s.verbose, exited: make(chan struct{})}
 	if g.auditDir = s.logDir; s.logDir == "" {
 		g.auditDir = filepath.Join(g.dir, "audit")
 	}
@@ -143,10 +146,11 @@ func (g *gw) config(s setup) string {
 
 func (g *gw) start(config string) {
 	g.t.Helper()
-	g.cmd = exec.Command(binary(g.t), "serve", "--config", config, "--log-format", "json")
+	args := append(slices.Clone(g.under), binary(g.t), "serve", "--config", config, "--log-format", "json")
 	if g.verbose {
-		g.cmd.Args = append(g.cmd.Args, "--log-level", "debug")
+		args = append(args, "--log-level", "debug")
 	}
+	g.cmd = exec.Command(args[0], args[1:]...)
 	g.cmd.Dir = g.dir
 	g.cmd.Env = append(os.Environ(), g.env...)
 	out, in, err := os.Pipe()

@@ -21,6 +21,8 @@ wanted=(
   "busybox busybox"
   "python3 python3"
   "ip iproute2"         # a network namespace that loses its power
+  "systemd-analyze systemd"
+  "strace strace"
   "rsyslogd rsyslog"
   "lmnsd_gtls.so rsyslog-gnutls" # TLS of rsyslog, a module
 )
