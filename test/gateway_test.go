@@ -48,6 +48,7 @@ type setup struct {
 	audit   string // further content of the audit block
 	spool   string // content of the spool block besides dir; empty for no spool block
 	env     []string
+	agent   string   // socket of an ssh-agent that has the key to the server; empty for a key file
 	under   []string // a program and its arguments that execute the gateway in their own place
 	logDir  string   // of the audit log; empty for one beside the configuration
 	verbose bool     // the operator log shows everything
@@ -120,8 +121,12 @@ func (g *gw) config(s setup) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "zone \"bay\" {\n  listen = %q\n  passive_ports = \"%d-%d\"\n  %s\n  limits {\n%s\n  }\n}\n", g.addr, g.passive[0], g.passive[1], s.zone, s.limits)
-	fmt.Fprintf(&b, "conduit \"far\" {\n  address = %q\n  user = %q\n  identity = %q\n  known_hosts = %q\n  root = %q\n  %s\n}\n",
-		s.server.Addr, s.server.User, s.server.Identity, s.server.KnownHosts, s.server.Root, s.conduit)
+	identity := fmt.Sprintf("identity = %q", s.server.Identity)
+	if s.agent != "" {
+		identity = fmt.Sprintf("identity_agent = %q", s.agent)
+	}
+	fmt.Fprintf(&b, "conduit \"far\" {\n  address = %q\n  user = %q\n  %s\n  known_hosts = %q\n  root = %q\n  %s\n}\n",
+		s.server.Addr, s.server.User, identity, s.server.KnownHosts, s.server.Root, s.conduit)
 	fmt.Fprintf(&b, "audit {\n  dir = %q\n%s\n}\n", g.auditDir, s.audit)
 	if s.spool != "" {
 		fmt.Fprintf(&b, "spool {\n  dir = %q\n%s\n}\n", filepath.Join(g.dir, "spool"), s.spool)
