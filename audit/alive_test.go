@@ -70,7 +70,7 @@ func TestAliveNoticesAStuckDisk(t *testing.T) {
 
 // A log that has failed and tries to go on by itself is alive: ending the program would not mend the disk.
 func TestAliveWhileTheLogHasFailed(t *testing.T) {
-	d := &disk{writes: 0}
+	d := &disk{}
 	dir := t.TempDir()
 	l, err := openWith(dir, Options{}, d.open)
 	if err != nil {

@@ -45,15 +45,10 @@ func (l *Log) writeOn() (failed bool) {
 		case <-tick:
 			sign = true
 		case asked := <-l.asked:
-			err := l.sync()
-			close(asked)
-			if err != nil {
-				l.fail(err, nil)
-				return true
+			if err = l.awaitSync(); err == nil {
+				err = l.sync()
 			}
-			unsynced = false
-			timer.Stop()
-			continue
+			close(asked)
 		case <-l.closing:
 			closing = true // nothing is accepted any more: what is queued now is the last batch
 		}
