@@ -60,6 +60,13 @@ rule "disturbance-records" {
   allow    = ["upload", "list", "mkdir"]
   paths    = ["/events/**"]
   max_size = "64MiB"
+
+  # Each relay: one that has gone wrong must neither fill the control centre's disk nor keep the others from the link.
+  limit {
+    files_per_hour = 600
+    bytes_per_day  = "4GiB"
+    concurrent     = 2
+  }
 }
 
 # Some relays look around before they send. This lets them list their root: the names in it, whatever they are, but not what is in

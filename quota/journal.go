@@ -88,6 +88,8 @@ type Report struct {
 	Damaged error
 	// Torn is true where the last frame was cut short by a crash. Nobody had been told that it was there.
 	Torn bool
+	// Missing is true where there is no journal yet.
+	Missing bool
 
 	text []byte // of a journal that is damaged
 }
@@ -98,7 +100,7 @@ func read(dir string, now func() time.Time) (*book, Report, error) {
 	path := filepath.Join(dir, journalFile)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return b, Report{}, nil
+		return b, Report{Missing: true}, nil
 	}
 	if err != nil {
 		return nil, Report{}, fmt.Errorf("read the journal: %w", err)

@@ -192,6 +192,9 @@ func Read(dir string, now func() time.Time, bounds ...policy.Bound) ([]Usage, Re
 	return b.usageOf(bounds), r, nil
 }
 
+// Unused are the limits of these bounds where nothing is known of their use.
+func Unused(bounds ...policy.Bound) []Usage { return newBook(time.Now).usageOf(bounds) }
+
 func (b *book) usageOf(bounds []policy.Bound) []Usage {
 	at := b.tick()
 	var list []Usage

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -73,7 +74,21 @@ func TestFilesPerHour(t *testing.T) {
 	m.epsv()
 	m.expect(452, "STOR /d")
 	relay, meter := `files_per_hour of rule "all" for device "relay" 3/3`, `files_per_hour of rule "all" for device "meter" 3/3`
+	explained := g.explainText("relay", "upload", "/c")
+	if want := "files_per_hour of rule \"all\" for device \"relay\": 3 of 3 used, so that it is refused; free again in "; !strings.Contains(explained, want) {
+		t.Errorf("%q is not in\n%s", want, explained)
+	}
 	g.wantDenials(relay, relay, relay, relay, relay, relay, meter)
+}
+
+// explainText is what the program says about a case, beside the gateway that runs.
+func (g *gw) explainText(device, op, path string) string {
+	g.t.Helper()
+	out, err := exec.Command(binary(g.t), "explain", "--config", filepath.Join(g.dir, "ftpgw.hcl"), "--device", device, "--from", "127.0.0.1", "--op", op, "--path", path).CombinedOutput()
+	if err != nil {
+		g.t.Fatalf("explain: %v\n%s", err, out)
+	}
+	return string(out)
 }
 
 // Bytes in a day: refused where they are announced, and otherwise at the byte too many. What could never pass is refused for good. What
@@ -193,4 +208,36 @@ func TestBandwidth(t *testing.T) {
 	}
 	g.stop()
 	g.wantDenials()
+}
+
+// Counts that were damaged while the gateway did not run are an alarm and on record, what can be read of them holds, and devices are served.
+func TestDamagedCounts(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, setup{rules: limited("files_per_hour = 2")})
+	f := g.login(0)
+	f.put("/a", []byte("a"))
+	f.put("/b", []byte("b"))
+	g.kill()
+	journal := filepath.Join(g.dir, "state", "quota", "journal")
+	text, err := os.ReadFile(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[bytes.LastIndexByte(text[:len(text)-1], '\n')-5] ^= 1 // in the frame before the last: no crash leaves that
+	if err := os.WriteFile(journal, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.startAgain()
+	g.waitLog("ALARM: the counts of limits were damaged")
+	f = g.login(0)
+	f.put("/c", []byte("c")) // the one that was forgotten
+	f.epsv()
+	f.expect(452, "STOR /d")
+	if kept, err := os.ReadFile(journal + ".damaged"); err != nil || !bytes.Equal(kept, text) {
+		t.Errorf("%d bytes are kept, %v", len(kept), err)
+	}
+	damaged := g.recordsOf(audit.LimitDamaged)
+	if len(damaged) != 1 || !strings.Contains(damaged[0].Cause, "journal:") {
+		t.Errorf("on record: %+v", damaged)
+	}
 }

@@ -16,6 +16,8 @@ type answer struct {
 	login    string // why the login is refused; empty where it is not
 	decision policy.Decision
 	steps    []policy.Step
+	limits   []boundUsage
+	note     string // what is not known about the limits
 }
 
 // text is the answer for people.
@@ -47,6 +49,12 @@ func (a answer) text() string {
 	}
 	if d.Verdict == policy.Pending && d.MaxSize > 0 {
 		line("size", "denied if the size is above %d bytes", d.MaxSize)
+	}
+	for _, l := range a.limits {
+		line("limit", "%s", l)
+	}
+	if a.note != "" && len(a.limits) > 0 {
+		line("note", "%s", a.note)
 	}
 	q := a.question
 	line("question", "%s %s", q.Op, q.Path)
@@ -122,20 +130,21 @@ func (a answer) document() any {
 	}
 	d, q := a.decision, a.question
 	doc := struct {
-		Verdict     string   `json:"verdict"` // "allowed", "pending" or "denied"
-		Login       bool     `json:"login"`   // whether the device can log in from there
-		Rule        string   `json:"rule,omitempty"`
-		Reason      string   `json:"reason"`
-		Conduit     string   `json:"conduit,omitempty"`
-		Acknowledge string   `json:"acknowledge,omitempty"`
-		To          string   `json:"to,omitempty"` // where an upload is published, below the conduit's root, if the rule says so
-		Verify      string   `json:"verify,omitempty"`
-		Require     []string `json:"require,omitempty"`
-		MaxSize     int64    `json:"max_size,omitempty"` // bytes; absent where there is no bound
-		Content     string   `json:"content,omitempty"`  // what the file's content must be, in words
-		Awaits      string   `json:"awaits,omitempty"`   // what a pending decision waits for, in words
-		Question    question `json:"question"`
-		Steps       []step   `json:"steps"`
+		Verdict     string          `json:"verdict"` // "allowed", "pending" or "denied"
+		Login       bool            `json:"login"`   // whether the device can log in from there
+		Rule        string          `json:"rule,omitempty"`
+		Reason      string          `json:"reason"`
+		Conduit     string          `json:"conduit,omitempty"`
+		Acknowledge string          `json:"acknowledge,omitempty"`
+		To          string          `json:"to,omitempty"` // where an upload is published, below the conduit's root, if the rule says so
+		Verify      string          `json:"verify,omitempty"`
+		Require     []string        `json:"require,omitempty"`
+		MaxSize     int64           `json:"max_size,omitempty"` // bytes; absent where there is no bound
+		Content     string          `json:"content,omitempty"`  // what the file's content must be, in words
+		Awaits      string          `json:"awaits,omitempty"`   // what a pending decision waits for, in words
+		Limits      []limitDocument `json:"limits,omitempty"`
+		Question    question        `json:"question"`
+		Steps       []step          `json:"steps"`
 	}{
 		Verdict: d.Verdict.String(), Login: a.login == "", Rule: d.Rule, Reason: d.Reason, MaxSize: d.MaxSize, To: d.Deliver.Path, Steps: []step{},
 		Question: question{Device: q.Device, Zone: q.Zone, From: q.Peer.String(), Op: string(q.Op), Path: q.Path, Type: q.Type, At: q.Time},
@@ -152,6 +161,9 @@ func (a answer) document() any {
 	}
 	if q.Size != policy.SizeUnknown {
 		doc.Question.Size = &q.Size
+	}
+	for _, l := range a.limits {
+		doc.Limits = append(doc.Limits, l.document())
 	}
 	for _, s := range a.steps {
 		doc.Steps = append(doc.Steps, step(s))

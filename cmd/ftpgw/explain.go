@@ -89,6 +89,7 @@ func explain(env environment, f explainFlags) error {
 	if a.login == "" {
 		a.decision, a.steps = cfg.Policy.Explain(q)
 		a.decision = withContent(a.decision, q)
+		a.limits, a.note = readLimits(env, cfg, a.decision, q.Device)
 	} else {
 		a.decision = policy.Decision{Verdict: policy.Denied, Reason: a.login}
 	}

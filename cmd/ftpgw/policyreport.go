@@ -138,6 +138,7 @@ func conditions(r policy.Rule) string {
 	if r.When != nil {
 		words = append(words, r.When.String())
 	}
+	add(r.Limits != nil, "limit %s", r.Limits)
 	return strings.Join(words, "; ")
 }
 
