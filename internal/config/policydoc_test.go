@@ -100,6 +100,8 @@ func answers() map[string][]policy.Question {
 		"packed-records":      {q(up, "relay-12", "/a.zip", day, 1, "")},
 		"no-programs":         {q(up, "relay-12", "/a.cfg", day, 1, "elf"), q(policy.Append, "meter-7", "/a", day, 1, "script")},
 		"what-is-left":        {q(up, "relay-12", "/a.cfg", day, 1, "text")},
+		"records-in-measure":  {q(up, "relay-12", "/events/a.cfg", day, 1, ""), q(policy.Download, "relay-12", "/events/a.cfg", day, 1, "")},
+		"pictures":            {q(up, "camera-1", "/a.jpg", day, 1, "")},
 	}
 }
 
