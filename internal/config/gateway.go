@@ -23,9 +23,14 @@ type Config struct {
 	Devices  []Device
 	Groups   []Group
 	Policy   *policy.Policy
-	Files    []string // what was read, in order, as Load was told
-	Lists    []string // further files whose content is part of the configuration, absolute
-	Digest   string   // hex SHA-256 over the files' base names and contents
+
+	Island     bool // nothing crosses
+	IslandMode IslandMode
+
+	Parts  []Part   // for Changes
+	Files  []string // what was read, in order, as Load was told
+	Lists  []string // further files whose content is part of the configuration, absolute
+	Digest string   // hex SHA-256 over the files' base names and contents
 }
 
 // Gateway is what concerns the program as a whole.
@@ -34,6 +39,7 @@ type Gateway struct {
 	StateDir      string        // absolute; the appliance's own state, which is not evidence
 	Sandbox       string        // SandboxRequired, SandboxBestEffort or SandboxOff
 	Forwarding    string        // ForwardingWarn or ForwardingRefuse
+	Control       string        // socket for operators, absolute
 }
 
 // How much the gateway insists on being confined by the kernel.
@@ -62,13 +68,15 @@ func gatewaySpec() blockSpec {
 				meaning: "At start the gateway has the kernel (Landlock) confine it to the files and TCP ports that the configuration names. `\"best-effort\"`: as far as the kernel can, with a line in the log that says how far. `\"required\"`: it does not start where files and TCP ports cannot both be confined (Linux before 6.7). `\"off\"`: it is not confined. See [hardening](hardening.md)."},
 			{name: "forwarding", kind: kindText, fallback: ForwardingWarn, example: `"refuse"`,
 				meaning: "What happens on a machine that forwards IP packets from one of its interfaces to another, past the gateway. `\"warn\"`: a warning in the log and a record. `\"refuse\"`: the gateway does not start."},
+			{name: "control", kind: kindPath, absent: "control.sock in the state directory", example: `"/run/ftpgw/control.sock"`,
+				meaning: "The socket at which `ftpgw reload`, `island`, `status` and the like find the running gateway. Only root and the user that the gateway runs as are heard there."},
 		},
 	}
 }
 
 func (d *decoder) gateway(block *hcl.Block) Gateway {
 	b := d.open(gatewaySpec(), block.Body, "", block.DefRange)
-	g := Gateway{ShutdownGrace: b.duration("shutdown_grace"), StateDir: b.path("state_dir")}
+	g := Gateway{ShutdownGrace: b.duration("shutdown_grace"), StateDir: b.path("state_dir"), Control: b.path("control")}
 	g.Sandbox = b.word("sandbox", SandboxRequired, SandboxBestEffort, SandboxOff)
 	g.Forwarding = b.word("forwarding", ForwardingWarn, ForwardingRefuse)
 	if g.StateDir == "" {
@@ -80,10 +88,14 @@ func (d *decoder) gateway(block *hcl.Block) Gateway {
 	return g
 }
 
-// placeState finds the state directory where none was named: beside the audit log, and so on a disk that can be written.
+// placeState finds the state directory and the control socket where none was named. The directory stands beside the audit log, and
+// so on a disk that can be written.
 func (c *Config) placeState() {
 	if c.Gateway.StateDir == "" && c.Audit.Dir != "" {
 		c.Gateway.StateDir = filepath.Join(filepath.Dir(c.Audit.Dir), "state")
+	}
+	if c.Gateway.Control == "" && c.Gateway.StateDir != "" {
+		c.Gateway.Control = filepath.Join(c.Gateway.StateDir, "control.sock")
 	}
 }
 
@@ -96,9 +108,11 @@ func (d *decoder) defaultGateway() Gateway {
 func (d *decoder) config(files []*hcl.File) *Config {
 	blocks, repeated := map[string]hcl.Blocks{}, map[string]hcl.Blocks{}
 	spec := rootSpec()
+	var roots []body
 	for _, f := range files {
-		content := d.open(spec, f.Body, "", hcl.Range{}).content
-		for _, block := range content.Blocks {
+		root := d.open(spec, f.Body, "", hcl.Range{})
+		roots = append(roots, root)
+		for _, block := range root.content.Blocks {
 			if d.admit(spec, block) {
 				blocks[block.Type] = append(blocks[block.Type], block)
 			} else {
@@ -137,6 +151,8 @@ func (d *decoder) config(files []*hcl.File) *Config {
 	}
 	d.inspect(repeated, known)
 	d.rules(c, blocks["rule"], known)
+	d.island(c, roots, len(blocks["spool"]) > 0)
+	c.Parts = d.parts(files)
 	return c
 }
 

@@ -165,7 +165,7 @@ func TestScenarios(t *testing.T) {
 // describe shows everything that is in a configuration.
 func describe(c *Config) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "gateway %+v\nlimits  %+v\naudit   %+v\nfiles   %v\n", c.Gateway, c.Limits, c.Audit, c.Files)
+	fmt.Fprintf(&out, "gateway %+v\nisland  %v %s\nlimits  %+v\naudit   %+v\nfiles   %v\n", c.Gateway, c.Island, c.IslandMode, c.Limits, c.Audit, c.Files)
 	for _, z := range c.Zones {
 		fmt.Fprintf(&out, "zone    %+v\n", z)
 	}

@@ -15,6 +15,9 @@ func Reference() string {
 		fmt.Fprintf(&out, "| %s | %s | `%s` |\n", kind.kind, kind.meaning, kind.example)
 	}
 	out.WriteString(referenceRules)
+	out.WriteString("## At the top level\n\nThese stand outside of all blocks, each in one of the files.\n\n")
+	writeAttributes(&out, rootSpec().attributes)
+	fmt.Fprintf(&out, "\n```hcl\n%s```\n\n", assignments(rootSpec().attributes, ""))
 	for _, b := range rootSpec().blocks {
 		if b.count != "" {
 			writeBlock(&out, b, "##")
@@ -120,13 +123,17 @@ func writeBlock(out *strings.Builder, b blockSpec, level string) {
 		header += ` "NAME"`
 	}
 	fmt.Fprintf(out, "%s `%s`\n\n%s How many: %s.\n\n", level, header, b.meaning, b.count)
-	out.WriteString("| attribute | type | default | meaning |\n|---|---|---|---|\n")
-	for _, a := range b.attributes {
-		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", a.name, a.kind, a.standard(), a.meaning)
-	}
+	writeAttributes(out, b.attributes)
 	fmt.Fprintf(out, "\nEvery attribute by example, also those that exclude each other:\n\n```hcl\n%s```\n\n", b.sample(header))
 	for _, inner := range b.blocks {
 		writeBlock(out, inner, level+"#")
+	}
+}
+
+func writeAttributes(out *strings.Builder, attributes []attribute) {
+	out.WriteString("| attribute | type | default | meaning |\n|---|---|---|---|\n")
+	for _, a := range attributes {
+		fmt.Fprintf(out, "| `%s` | %s | %s | %s |\n", a.name, a.kind, a.standard(), a.meaning)
 	}
 }
 
@@ -146,15 +153,18 @@ func (a attribute) standard() string {
 
 // sample is a block with the example of every attribute, their equals signs aligned.
 func (s blockSpec) sample(header string) string {
+	return header + " {\n" + assignments(s.attributes, "  ") + "}\n"
+}
+
+// assignments are the examples of attributes, a line for each, their equals signs aligned.
+func assignments(attributes []attribute, indent string) string {
 	width := 0
-	for _, a := range s.attributes {
+	for _, a := range attributes {
 		width = max(width, len(a.name))
 	}
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s {\n", header)
-	for _, a := range s.attributes {
-		fmt.Fprintf(&out, "  %-*s = %s\n", width, a.name, a.example)
+	for _, a := range attributes {
+		fmt.Fprintf(&out, "%s%-*s = %s\n", indent, width, a.name, a.example)
 	}
-	out.WriteString("}\n")
 	return out.String()
 }

@@ -51,6 +51,7 @@ func TestEveryAttributeIsDescribed(t *testing.T) {
 			visit(inner)
 		}
 	}
+	visit(blockSpec{name: "root", count: "one", meaning: "The top level.", attributes: rootSpec().attributes})
 	for _, b := range rootSpec().blocks {
 		visit(b)
 	}

@@ -109,5 +109,5 @@ func (s blockSpec) blockNames() []string {
 
 // rootSpec is the top level of a configuration.
 func rootSpec() blockSpec {
-	return blockSpec{blocks: []blockSpec{zoneSpec(), conduitSpec(), auditSpec(), deviceSpec(), groupSpec(), ruleSpec(), profileSpec(), gatewaySpec(), limitsSpec(), spoolSpec()}}
+	return blockSpec{attributes: islandAttributes(), blocks: []blockSpec{zoneSpec(), conduitSpec(), auditSpec(), deviceSpec(), groupSpec(), ruleSpec(), profileSpec(), gatewaySpec(), limitsSpec(), spoolSpec()}}
 }

@@ -1,10 +1,14 @@
 # Every attribute is written, none has its default value.
 
+island      = true
+island_mode = "refuse"
+
 gateway {
   shutdown_grace = "2m"
   state_dir      = "/var/lib/ftpgw/appliance"
   sandbox        = "required"
   forwarding     = "refuse"
+  control        = "/run/ftpgw/control.sock"
 }
 
 zone "bay-7" {
