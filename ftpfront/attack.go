@@ -124,10 +124,8 @@ type presence struct {
 	device string
 }
 
-// move counts a session that was before's as now's; both may be nil. It fails where now has as many sessions as it may.
-func (f *Front) move(z *zone, before, now *Device) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// moveLocked counts a session that was before's as now's; both may be nil. It fails where now has as many sessions as it may.
+func (f *Front) moveLocked(z *zone, before, now *Device) error {
 	if before != nil {
 		at := presence{z.Name, before.Name}
 		if f.devices[at]--; f.devices[at] == 0 {

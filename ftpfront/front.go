@@ -81,6 +81,7 @@ type Front struct {
 
 	mu       sync.Mutex
 	draining bool
+	island   bool
 	sessions map[*session]struct{}
 	devices  map[presence]int // sessions that are logged in
 	running  sync.WaitGroup   // the sessions
@@ -115,7 +116,7 @@ func New(o Options) *Front {
 		connections: &places{most: o.Limits.Connections}, transfers: &places{most: o.Limits.Transfers},
 		seed: maphash.MakeSeed(), checker: credential.NewChecker(o.Limits.PasswordChecks), incidents: newIncidents(o.Log, o.Logger),
 	}
-	f.SetDevices(o.Devices)
+	f.login.Store(newLogin(o.Devices, f.seed))
 	for _, z := range o.Zones {
 		at := &zone{Zone: z, ports: newPorts(z.PassivePorts, z.Interface), doors: newDoors(z.Limits, f.connections), guard: newGuard(z.Limits)}
 		if z.TLS != nil {
@@ -270,6 +271,9 @@ func (f *Front) handle(ctx context.Context, z *zone, conn *net.TCPConn, v *visit
 	f.sessions[s] = struct{}{}
 	if f.draining {
 		s.drain()
+	}
+	if f.island {
+		s.bar()
 	}
 	f.mu.Unlock()
 	s.end(s.serve(ctx))

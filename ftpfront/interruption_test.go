@@ -224,9 +224,9 @@ func TestRevoked(t *testing.T) {
 	busy.dialData(busy.pasv())
 	busy.cmd(150, "STOR x")
 	kept := *f.front.login.Load()
-	f.front.SetDevices(kept.devices["relay"])
+	f.front.Replace(kept.devices["relay"], func() {})
 	idle.cmd(200, "NOOP")
-	f.front.SetDevices(kept.devices["elsewhere"])
+	f.front.Replace(kept.devices["elsewhere"], func() {})
 	idle.expect(421)
 	busy.expect(421)
 	if r := f.waitFor(t, audit.TransferAborted, 1)[0]; r.Cause != errRevoked.Error() {

@@ -130,7 +130,7 @@ func TestQuirksOfDeviceAndZone(t *testing.T) {
 	f := start(t, withQuirks(Quirks{Features: Off, NameCase: Upper, Superfluous: 200}))
 	devices := f.front.login.Load().devices["relay"]
 	devices[0].Quirks = Quirks{Features: On, NameCase: AsIs}
-	f.front.SetDevices(devices)
+	f.front.Replace(devices, func() {})
 	c := f.dial(t)
 	c.cmd(502, "FEAT")
 	c.cmd(331, "USER relay")

@@ -103,6 +103,8 @@ func failure(st stage, err error) reply {
 		return answer(426, "Transfer aborted.").because(err)
 	case errors.Is(err, errRevoked):
 		return reply{code: 421, text: "Service not available.", cause: err, hangup: true}
+	case errors.Is(err, errIsland):
+		return reply{code: 421, text: "Service not available, try again later.", cause: err, hangup: true}
 	case errors.Is(err, errShutdown), errors.Is(err, context.Canceled):
 		return reply{code: 421, text: "Service is shutting down.", cause: err, hangup: true}
 	case errors.Is(err, errDataSecurity): // before errNoDataConnection, which it also is; RFC 4217 has this code for it

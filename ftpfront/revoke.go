@@ -18,53 +18,67 @@ var errRevoked = errors.New("the device was removed from the configuration, or c
 type standing struct {
 	sync.Mutex
 	idle   bool                    // a command line is waited for
-	ended  error                   // why the session must end as soon as it is idle: errShutdown or errRevoked
+	ended  error                   // why the session must end as soon as it is idle: errShutdown, errRevoked or errIsland
 	device *Device                 // who is logged in
 	cut    context.CancelCauseFunc // ends what the session is doing
 }
 
-// SetDevices replaces those who may log in. A session of a device that is as it was goes on; where the device is gone or changed,
-// the session is cut, and a transfer with it.
-func (f *Front) SetDevices(devices []Device) {
-	f.login.Store(newLogin(devices, f.seed))
+// Replace puts another configuration into force: those who may log in, and whatever else belongs to it with apply, which is called
+// once. Nobody logs in between the two. A session of a device that is as it was goes on; where the device is gone or changed, the
+// session is cut, and a transfer with it, before apply is called. The number of those that were cut is returned.
+func (f *Front) Replace(devices []Device, apply func()) (cut int) {
+	fresh := newLogin(devices, f.seed)
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.login.Store(fresh)
 	for s := range f.sessions {
-		s.review()
+		if s.review() {
+			cut++
+		}
 	}
+	apply()
+	return cut
 }
 
 // enter notes who is logged in, or nobody. It fails where the device has been revoked since its password was checked, and where it
 // has as many sessions as it may.
 func (s *session) enter(d *Device) error {
+	s.front.mu.Lock() // Replace is over, or has not begun
+	defer s.front.mu.Unlock()
 	s.turn.Lock()
 	before := s.turn.device
 	s.turn.device = d
 	s.turn.Unlock()
-	if err := s.front.move(s.zone, before, d); err != nil {
+	if err := s.front.moveLocked(s.zone, before, d); err != nil {
 		s.turn.Lock()
 		s.turn.device = nil
 		s.turn.Unlock()
 		return err
 	}
-	s.review()
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	if errors.Is(s.turn.ended, errRevoked) {
+	if s.review() {
 		return errRevoked
 	}
 	return nil
 }
 
-// review cuts the session if its device is no longer there as it logged in.
-func (s *session) review() {
+// review cuts the session if its device is no longer there as it logged in, and reports whether it is not.
+func (s *session) review() bool {
+	s.turn.Lock()
+	device := s.turn.device
+	s.turn.Unlock()
+	if device == nil || s.front.login.Load().has(*device) {
+		return false
+	}
+	s.expel(errRevoked)
+	return true
+}
+
+// expel cuts the session.
+func (s *session) expel(cause error) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if s.turn.device == nil || s.front.login.Load().has(*s.turn.device) {
-		return
-	}
-	s.turn.ended = errRevoked
-	s.turn.cut(errRevoked)
+	s.turn.ended = cause
+	s.turn.cut(cause)
 	s.wakeLocked()
 }
 

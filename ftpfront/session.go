@@ -99,6 +99,9 @@ func (s *session) serve(ctx context.Context) (cause error) {
 			return err
 		}
 	}
+	if err := s.barred(); err != nil {
+		return errors.Join(err, s.write(failure(beforeTransfer, err)))
+	}
 	if err := s.write(answer(220, s.zone.Greeting)); err != nil {
 		return err
 	}
@@ -131,7 +134,7 @@ func (s *session) badLine(err error) error {
 		return x.finish(answer(501, "Invalid character in command.").because(err))
 	case errors.Is(err, errIdle):
 		return errors.Join(err, x.finish(answer(421, "Idle for too long, closing control connection.").because(err)))
-	case errors.Is(err, errShutdown), errors.Is(err, errRevoked):
+	case errors.Is(err, errShutdown), errors.Is(err, errRevoked), errors.Is(err, errIsland):
 		return errors.Join(err, x.finish(failure(beforeTransfer, err)))
 	}
 	return err

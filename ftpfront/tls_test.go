@@ -442,7 +442,7 @@ func TestClientCertificates(t *testing.T) {
 	f := startTLS(t, a, nil)
 	devices := f.front.login.Load().devices["relay"]
 	devices[0].CertificateNames = []string{"Relay.device.example"}
-	f.front.SetDevices(devices)
+	f.front.Replace(devices, func() {})
 
 	f.tryLogin(t, "in clear", nil, 530)
 	f.tryLogin(t, "no certificate", a.device(tls.VersionTLS13), 530)

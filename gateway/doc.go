@@ -11,6 +11,8 @@
 //     in a Commit whose terms move an incomplete file aside where its rule wants that (expect.go);
 //   - a file is taken for whole only by evidence (evidence.go), which is on record, and asked for the last time just before the
 //     file appears;
+//   - while it is an island (island.go) nothing crosses: everything that goes to a conduit passes one gate (gated.go), which is asked
+//     once more behind all terms of a Commit;
 //   - success is reported only when the file is where the rule says it must be and the record of it is durable;
 //   - what is held in the spool is delivered on the same way as everything else, in order for each device and directory, once, and
 //     whatever cannot be delivered is kept until somebody decides about it (forward.go, deliver.go).

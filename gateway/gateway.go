@@ -68,7 +68,8 @@ type Limits struct {
 // Gateway moves files between devices and conduits. It is safe for concurrent use.
 type Gateway struct {
 	policy  atomic.Pointer[policy.Policy]
-	remotes map[string]Remote
+	remotes map[string]Remote // each behind the gate
+	gate    gate
 	log     Recorder
 	logger  *slog.Logger
 	now     func() time.Time
@@ -82,7 +83,10 @@ type Gateway struct {
 // New makes a Gateway.
 func New(o Options) *Gateway {
 	g := &Gateway{
-		remotes: o.Remotes, log: o.Log, logger: o.Logger, now: o.Now, tracing: o.TraceDenials, quota: o.Quota, limits: o.Limits,
+		remotes: make(map[string]Remote), log: o.Log, logger: o.Logger, now: o.Now, tracing: o.TraceDenials, quota: o.Quota, limits: o.Limits,
+	}
+	for name, r := range o.Remotes {
+		g.remotes[name] = gated{r, &g.gate}
 	}
 	g.policy.Store(o.Policy)
 	if o.Spool != nil {

@@ -48,13 +48,19 @@ type pool struct {
 	logged   string // the last failure that was logged
 	stopped  bool
 
+	suspended bool
+	held      context.Context // ends when the pool is suspended
+	hold      context.CancelFunc
+	busy      int // connections that stand or are being made
+
 	first    chan struct{} // closed when the first attempt has ended
 	firstErr error         // valid then
 }
 
 func newPool(d *dialer, cfg Config) *pool {
+	held, hold := context.WithCancel(context.Background())
 	return &pool{
-		dialer: d, size: cfg.Connections, log: cfg.Logger, states: newStateQueue(cfg.OnState),
+		held: held, hold: hold, dialer: d, size: cfg.Connections, log: cfg.Logger, states: newStateQueue(cfg.OnState),
 		changed: make(chan struct{}), kicked: make(chan struct{}), first: make(chan struct{}),
 	}
 }
@@ -84,28 +90,50 @@ func (p *pool) run(ctx context.Context) {
 func (p *pool) keep(ctx context.Context) {
 	pause := minBackoff
 	for ctx.Err() == nil {
-		begun := time.Now()
-		l, err := p.dialer.dial(ctx)
-		if err != nil {
-			p.failed(ctx, begun, err)
-		} else {
-			begun = time.Now()
-			p.add(l)
-			select {
-			case <-l.done:
-			case <-ctx.Done():
-				l.fail(errStopped)
-			}
-			p.remove(l)
-			l.wait()
-			if time.Since(begun) >= steady {
-				pause = minBackoff
-				continue
-			}
+		on, end := p.begin(ctx)
+		if end == nil {
+			return
+		}
+		lived := p.keepOnce(on)
+		end()
+		if lived >= steady {
+			pause = minBackoff
+			continue
 		}
 		p.pause(ctx, pause)
 		pause = min(2*pause, maxBackoff)
 	}
+}
+
+// keepOnce makes one link and returns, when it is lost or ctx ends, how long it has lived.
+func (p *pool) keepOnce(ctx context.Context) time.Duration {
+	begun := time.Now()
+	l, err := p.dialer.dial(ctx)
+	if err != nil {
+		p.failed(ctx, begun, err)
+		return 0
+	}
+	begun = time.Now()
+	if p.add(l) {
+		select {
+		case <-l.done:
+		case <-ctx.Done():
+			l.fail(p.ending(ctx))
+		}
+		p.remove(l)
+	} else {
+		l.fail(errSuspended)
+	}
+	l.wait()
+	return time.Since(begun)
+}
+
+// ending is why ctx has ended.
+func (p *pool) ending(ctx context.Context) error {
+	if errors.Is(context.Cause(ctx), errSuspended) {
+		return errSuspended
+	}
+	return errStopped
 }
 
 // pause waits for d, half of it by chance so that several gateways do not come back all at once, or until somebody needs a link.
@@ -136,9 +164,13 @@ func (p *pool) endFirstLocked(err error) {
 	}
 }
 
-func (p *pool) add(l *link) {
+// add takes a link into use, unless the pool has been suspended since it was dialled.
+func (p *pool) add(l *link) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.suspended {
+		return false
+	}
 	p.links = append(p.links, l)
 	p.lastErr, p.logged = nil, ""
 	p.endFirstLocked(nil)
@@ -147,13 +179,14 @@ func (p *pool) add(l *link) {
 		p.log.Info("conduit is up", "address", p.dialer.cfg.Address, "server", string(l.client.ServerVersion()))
 	}
 	p.wakeLocked()
+	return true
 }
 
 func (p *pool) remove(l *link) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.links = slices.DeleteFunc(p.links, func(o *link) bool { return o == l })
-	if errors.Is(l.cause, errStopped) {
+	if errors.Is(l.cause, errStopped) || errors.Is(l.cause, errSuspended) {
 		p.log.Debug("connection closed")
 	} else {
 		p.log.Warn("connection lost", "error", l.cause, "connections", len(p.links))
@@ -168,10 +201,13 @@ func (p *pool) remove(l *link) {
 // failed notes a failed attempt. One that was begun before the last link was lost says nothing about what comes after. A failure is logged when it is another one than before, not at every attempt.
 func (p *pool) failed(ctx context.Context, begun time.Time, err error) {
 	if ctx.Err() != nil {
-		err = errStopped
+		err = p.ending(ctx)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.suspended {
+		err = errSuspended
+	}
 	if len(p.links) == 0 && begun.After(p.lostAt) {
 		if p.lastErr == nil {
 			p.states.put(false, err)

@@ -30,6 +30,12 @@ type decoder struct {
 	first    map[string]hcl.Range // where a labelled block, or one that may stand once, stood first
 }
 
+func newDecoder(dir string, checks Checks) *decoder {
+	return &decoder{
+		dir: dir, checks: checks, unsure: map[string]bool{}, profiles: map[string]Quirks{}, first: map[string]hcl.Range{}, texts: map[string][]byte{},
+	}
+}
+
 // located is a piece of text and the place where it is written.
 type located struct {
 	text string

@@ -15,10 +15,14 @@ import (
 
 // DiagnosticsError is everything that is wrong with a configuration.
 type DiagnosticsError struct {
-	path  string
-	diags hcl.Diagnostics
-	files map[string]*hcl.File
+	path   string
+	diags  hcl.Diagnostics
+	files  map[string]*hcl.File
+	digest string
 }
+
+// Digest is that of what was read, as Config.Digest would be; empty where nothing could be.
+func (e *DiagnosticsError) Digest() string { return e.digest }
 
 // Count is the number of mistakes, at least one.
 func (e *DiagnosticsError) Count() int { return len(e.diags) }

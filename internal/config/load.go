@@ -120,7 +120,7 @@ func readFile(name string) (text []byte, err error) {
 
 // parse turns sources into a configuration. path is for the error.
 func parse(path, dir string, sources []source, checks Checks) (*Config, error) {
-	d := &decoder{dir: dir, checks: checks, unsure: map[string]bool{}, profiles: map[string]Quirks{}, first: map[string]hcl.Range{}, texts: map[string][]byte{}}
+	d := newDecoder(dir, checks)
 	byName := map[string]*hcl.File{}
 	var files []*hcl.File
 	for _, s := range sources {
@@ -132,7 +132,7 @@ func parse(path, dir string, sources []source, checks Checks) (*Config, error) {
 	c := d.config(files)
 	if len(d.diags) > 0 {
 		order(d.diags, sources)
-		return nil, &DiagnosticsError{path: path, diags: d.diags, files: withoutSecrets(byName)}
+		return nil, &DiagnosticsError{path: path, diags: d.diags, files: withoutSecrets(byName), digest: digest(append(sources, d.listed...))}
 	}
 	for _, s := range sources {
 		c.Files = append(c.Files, s.name)

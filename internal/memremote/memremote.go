@@ -28,6 +28,7 @@ const (
 	Begin     Step = "begin"
 	Write     Step = "write"
 	Commit    Step = "commit"
+	Publish   Step = "publish" // behind the terms, before the file has its name
 	Open      Step = "open"
 	Read      Step = "read"
 	Look      Step = "look"
@@ -147,6 +148,11 @@ func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, 
 		return gateway.Receipt{}, context.Cause(ctx)
 	}
 	r := u.remote
+	if against == nil {
+		if err := r.fail(Publish, name); err != nil {
+			return gateway.Receipt{}, err
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if against != nil {
