@@ -59,7 +59,8 @@ type Log struct {
 	kept         chan struct{}      // closed when the keeper has ended
 	rotated      chan struct{}      // holds a token when a segment was finished
 
-	durable atomic.Uint64 // the last record that is on stable storage
+	durable atomic.Uint64         // the last record that is on stable storage
+	stamp   atomic.Pointer[stamp] // the last checkpoint of this run; nil before it
 
 	mu      sync.Mutex
 	queue   []entry

@@ -167,6 +167,7 @@ func (l *Log) checkpoint(now time.Time) error {
 		return fmt.Errorf("write the checkpoint: %w", err)
 	}
 	l.signed = l.at.chain.seq()
+	l.stamp.Store(&stamp{through: l.signed, at: now})
 	return nil
 }
 

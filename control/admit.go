@@ -29,8 +29,8 @@ func (c *peerConn) Close() error {
 // may reports whether the peer is heard: root, or the user that this process runs as.
 func (p Peer) may() bool { return p.UID == 0 || int(p.UID) == os.Geteuid() }
 
-// detail is the peer for records.
-func (p Peer) detail() map[string]string {
+// Detail is the peer for records.
+func (p Peer) Detail() map[string]string {
 	return map[string]string{"uid": strconv.FormatUint(uint64(p.UID), 10), "pid": strconv.Itoa(int(p.PID))}
 }
 
@@ -89,7 +89,7 @@ func (s *Server) refuse(p Peer, trouble error) {
 		s.refusals.skipped++
 		return
 	}
-	r := audit.Record{Event: audit.ControlRefused, Detail: p.detail()}
+	r := audit.Record{Event: audit.ControlRefused, Detail: p.Detail()}
 	if trouble != nil {
 		r.Cause = trouble.Error()
 	}

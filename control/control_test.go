@@ -56,13 +56,13 @@ func (l *memoryLog) events() (events []audit.Event) {
 // serve runs a server with the routes until the test ends, and returns a client for it.
 func serve(t *testing.T, path string, log Recorder, routes ...Route) *Client {
 	t.Helper()
-	s, err := Listen(t.Context(), Options{Path: path, Routes: routes, Log: log, Logger: slog.New(slog.DiscardHandler)})
+	s, err := Listen(t.Context(), Options{Path: path, Log: log, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx) }()
+	go func() { done <- s.Serve(ctx, routes...) }()
 	c := NewClient(path)
 	t.Cleanup(func() {
 		c.Close()
@@ -278,18 +278,19 @@ func TestNobodyAnswers(t *testing.T) {
 func TestServeEndsInOrder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "control.sock")
 	begun := make(chan struct{})
-	s, err := Listen(t.Context(), Options{Path: path, Log: &memoryLog{}, Logger: slog.New(slog.DiscardHandler), Routes: []Route{{
-		Pattern: "GET /v1/wait", Handle: func(ctx context.Context, _ *Request) (any, error) {
-			close(begun)
-			<-ctx.Done()
-			return nil, &Error{Status: http.StatusServiceUnavailable, Message: "the gateway stops"}
-		}}}})
+	s, err := Listen(t.Context(), Options{Path: path, Log: &memoryLog{}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- s.Serve(ctx) }()
+	go func() {
+		done <- s.Serve(ctx, Route{Pattern: "GET /v1/wait", Handle: func(ctx context.Context, _ *Request) (any, error) {
+			close(begun)
+			<-ctx.Done()
+			return nil, &Error{Status: http.StatusServiceUnavailable, Message: "the gateway stops"}
+		}})
+	}()
 	go func() { <-begun; stop() }()
 	c := NewClient(path)
 	defer c.Close()

@@ -36,7 +36,6 @@ type Recorder interface {
 // Options is what a Server is made of. All fields must be set.
 type Options struct {
 	Path   string // of the socket, absolute
-	Routes []Route
 	Log    Recorder
 	Logger *slog.Logger
 }
@@ -64,18 +63,24 @@ func Listen(ctx context.Context, o Options) (*Server, error) {
 	if s.identity, err = os.Lstat(o.Path); err != nil {
 		return nil, errors.Join(fmt.Errorf("look at the control socket: %w", err), l.Close())
 	}
-	for _, r := range o.Routes {
-		s.mux.HandleFunc(r.Pattern, func(w http.ResponseWriter, req *http.Request) { s.carryOut(r, w, req) })
-	}
 	return s, nil
 }
 
-// Close takes the socket away without serving it.
-func (s *Server) Close() error { return errors.Join(s.listener.Close(), s.unlink()) }
+// Close takes the socket away; after Serve it does nothing.
+func (s *Server) Close() error {
+	err := s.listener.Close()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return errors.Join(err, s.unlink())
+}
 
-// Serve answers requests until ctx ends. Those that are being carried out then see their context end and get a moment to return;
+// Serve answers requests for which there is a route until ctx ends. Those that are being carried out then see their context end and get a moment to return;
 // Serve returns when all have, and the socket is gone.
-func (s *Server) Serve(ctx context.Context) error {
+func (s *Server) Serve(ctx context.Context, routes ...Route) error {
+	for _, r := range routes {
+		s.mux.HandleFunc(r.Pattern, func(w http.ResponseWriter, req *http.Request) { s.carryOut(r, w, req) })
+	}
 	h := &http.Server{
 		Handler: http.HandlerFunc(s.answer), MaxHeaderBytes: maxHeader, ReadTimeout: readTime, IdleTimeout: idleTime,
 		ErrorLog:    slog.NewLogLogger(s.logger.Handler(), slog.LevelDebug),
@@ -120,13 +125,14 @@ func (s *Server) count(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// unlink removes the socket's name, unless it is somebody else's by now.
+// unlink removes the socket's name, unless it is somebody else's by now. A process that has given up the right to do that leaves it
+// to the next one, which replaces it.
 func (s *Server) unlink() error {
 	info, err := os.Lstat(s.path)
 	if err == nil && os.SameFile(info, s.identity) {
 		err = os.Remove(s.path)
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("remove the control socket: %w", err)
 	}
 	return nil
@@ -220,7 +226,7 @@ func (s *Server) guarded(ctx context.Context, route Route, r *Request) (result a
 
 // record is the beginning of every record about r.
 func (r *Request) record(e audit.Event) audit.Record {
-	detail := r.Peer.detail()
+	detail := r.Peer.Detail()
 	detail["request"] = r.http.Method + " " + r.http.URL.RequestURI()
 	if len(r.body) > 0 {
 		detail["parameters"] = shortened(string(r.body))

@@ -288,7 +288,7 @@ func (f *Front) newSession(z *zone, conn *net.TCPConn, v *visit) (*session, erro
 	}
 	local := conn.LocalAddr().(*net.TCPAddr).AddrPort()
 	s := &session{
-		front: f, zone: z, visit: v, conn: conn, wire: conn, lines: newLineReader(conn, z.Limits.lineLength()), local: local.Addr().Unmap(),
+		front: f, zone: z, visit: v, conn: conn, wire: conn, lines: newLineReader(conn, z.Limits.lineLength()), begun: time.Now(), local: local.Addr().Unmap(),
 		who:     gateway.Session{ID: newID(), Zone: z.Name, Peer: peerOf(conn)},
 		loginBy: time.Now().Add(z.LoginTimeout), quirks: z.Quirks, cwd: "/", allocated: policy.SizeUnknown, facts: allFacts(), hash: digests()[0].name,
 	}

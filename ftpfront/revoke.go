@@ -20,6 +20,7 @@ type standing struct {
 	idle   bool                    // a command line is waited for
 	ended  error                   // why the session must end as soon as it is idle: errShutdown, errRevoked or errIsland
 	device *Device                 // who is logged in
+	task   *task                   // what is being transferred, or nil
 	cut    context.CancelCauseFunc // ends what the session is doing
 }
 

@@ -28,8 +28,9 @@ type session struct {
 	wire   *net.TCPConn // conn without what may be wrapped around it, to ask the kernel about
 	log    *slog.Logger
 	who    gateway.Session // Device and Home are empty until login
-	local  netip.Addr      // our end of the control connection
-	quirks Quirks          // the zone's until login, then the device's
+	begun  time.Time
+	local  netip.Addr // our end of the control connection
+	quirks Quirks     // the zone's until login, then the device's
 
 	tls     *protection // nil while the control connection is in clear
 	lines   *lineReader

@@ -102,6 +102,8 @@ func (s *session) transfer(ctx context.Context, x *exchange, way direction, f fi
 	t := &running{session: s, left: make(chan struct{})}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	defer t.cancel(nil)
+	s.busy(&task{x, t})
+	defer s.busy(nil)
 	f.bind(t)
 	d := &dtp{control: s.conn, endp: s.endpoint, file: f, logger: s.log, protect: s.protectData(), begun: func(conn *dataConn) error {
 		t.data.Store(conn)

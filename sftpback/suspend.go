@@ -25,6 +25,13 @@ func (c *Conduit) Suspend(ctx context.Context) error {
 // Resume has connections made again.
 func (c *Conduit) Resume() { c.pool.resume() }
 
+// Connections is the number of connections that stand, and where there is none, why: nil before the first attempt has ended.
+func (c *Conduit) Connections() (n int, err error) {
+	c.pool.mu.Lock()
+	defer c.pool.mu.Unlock()
+	return len(c.pool.links), c.pool.lastErr
+}
+
 func (p *pool) suspend(ctx context.Context) error {
 	p.mu.Lock()
 	if !p.suspended {

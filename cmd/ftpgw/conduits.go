@@ -17,6 +17,35 @@ import (
 // keeps nobody from logging in.
 const startPatience = 3 * time.Second
 
+// ups remembers since when conduits have been up or down, and why they were down last. The zero ups knows of none.
+type ups struct {
+	mu   sync.Mutex
+	last map[string]upDown
+}
+
+type upDown struct {
+	since time.Time
+	cause string
+}
+
+func (u *ups) note(conduit, cause string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.last == nil {
+		u.last = make(map[string]upDown)
+	}
+	if cause == "" {
+		cause = u.last[conduit].cause
+	}
+	u.last[conduit] = upDown{time.Now().UTC(), cause}
+}
+
+func (u *ups) of(conduit string) (since time.Time, cause string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.last[conduit].since, u.last[conduit].cause
+}
+
 // observe puts a conduit's ups and downs on record, and tells when it was up for the first time.
 func (a *appliance) observe(conduit string) (onState func(up bool, cause error), first <-chan struct{}) {
 	seen := make(chan struct{})
@@ -33,6 +62,7 @@ func (a *appliance) observe(conduit string) (onState func(up bool, cause error),
 		if cause != nil {
 			r.Cause = cause.Error()
 		}
+		a.ups.note(conduit, r.Cause)
 		if err := a.log.Note(r); err != nil {
 			a.logger.Error("state of a conduit is not on record", "conduit", conduit, "up", up, "error", err)
 		}
@@ -65,6 +95,9 @@ func (a *appliance) runConduits(ctx context.Context, running *sync.WaitGroup) {
 func (a *appliance) awaitConduits(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, startPatience)
 	defer cancel()
+	if a.gateway.Isolated() {
+		return
+	}
 	for name, c := range a.conduits {
 		if err := c.WaitReady(ctx); err != nil {
 			a.logger.Warn("conduit is not up yet", "conduit", name, "error", err)

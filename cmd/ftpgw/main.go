@@ -97,6 +97,9 @@ transfer is complete only when its file is durable on the other side.`,
 	root.SetVersionTemplate("ftpgw {{.Version}}\n")
 	root.AddCommand(
 		newServeCommand(env),
+		newStatusCommand(env),
+		newReloadCommand(env),
+		newIslandCommand(env),
 		newCheckCommand(env),
 		newExplainCommand(env),
 		newPolicyCommand(env),

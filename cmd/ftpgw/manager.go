@@ -96,5 +96,6 @@ func (a *appliance) alive(ctx context.Context) error {
 
 // statusLine is what the service manager shows.
 func (a *appliance) statusLine() string {
-	return fmt.Sprintf("%d zones, %d conduits, %d devices", len(a.cfg.Zones), len(a.cfg.Conduits), len(a.cfg.Devices))
+	cfg := a.inForce.Load().cfg
+	return fmt.Sprintf("%d zones, %d conduits, %d devices", len(cfg.Zones), len(cfg.Conduits), len(cfg.Devices))
 }

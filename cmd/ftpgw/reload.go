@@ -8,12 +8,15 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/ftpfront"
 	"github.com/ftpgw/ftpgw/internal/config"
 )
 
@@ -24,56 +27,102 @@ func (a *appliance) watch(ctx context.Context, h hooks) {
 		case <-ctx.Done():
 			return
 		case <-h.reload:
-			h.manager.reloading()
-			status := ""
-			if err := a.reload(ctx, h.load); err != nil {
+			if _, err := a.reload(ctx, h, map[string]string{"by": "SIGHUP"}); err != nil {
 				a.logger.Error("the configuration was not reloaded, the old one stays in force", "error", err)
-				status = "; the last configuration that was offered is not in force"
 			}
-			h.manager.ready(a.statusLine() + status)
 		}
 	}
 }
 
-// reload replaces rules, devices and the zones' certificates. Each further step of a session is decided by the new rules; a transfer
-// that is under way ends under those with which it began. Sessions of devices that are gone or changed are cut.
-func (a *appliance) reload(ctx context.Context, load func() (*config.Config, error)) error {
-	cfg, err := load()
-	if err != nil {
-		return a.refuseReload(explainDenied(err))
-	}
-	keys, err := keyDigest(cfg)
-	if err != nil {
-		return a.refuseReload(explainDenied(err))
-	}
-	if changed := a.needRestart(cfg, keys); len(changed) > 0 {
-		return a.refuseReload(fmt.Errorf("changed, and only a restart can apply it: %s", strings.Join(changed, ", ")))
-	}
-	zones, err := frontZones(cfg.Zones) // the files of certificates may have other contents under their old names
-	if err != nil {
-		return a.refuseReload(err)
-	}
-	r := audit.Record{Event: audit.ConfigLoaded, Detail: map[string]string{"digest": cfg.Digest, "before": a.cfg.Digest}}
-	if err := a.log.Record(ctx, r); err != nil {
-		return err
-	}
-	a.gateway.SetPolicy(cfg.Policy)
-	a.front.SetDevices(frontDevices(cfg.Devices))
-	for _, z := range zones {
-		if z.TLS != nil {
-			a.front.SetTLS(z.Name, z.TLS.Config)
+// reloaded is what has come of a reload. Its field names are a contract.
+type reloaded struct {
+	Before  string   `json:"before"` // digest
+	Digest  string   `json:"digest"`
+	Changed []string `json:"changed"`      // in words; empty where the files say the same as before
+	Cut     int      `json:"sessions_cut"` // of devices that are gone or changed
+	Devices int      `json:"devices"`
+	Rules   int      `json:"rules"`
+}
+
+// reload replaces rules, devices, the zones' certificates and what the configuration says about an island, in one step, or nothing
+// where anything is wrong. Each further step of a session is decided by the new rules; a transfer that is under way ends under those
+// with which it began. Sessions of devices that are gone or changed are cut, and what they transfer is broken off. who is for the
+// record.
+func (a *appliance) reload(ctx context.Context, h hooks, who map[string]string) (out reloaded, err error) {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	h.manager.reloading()
+	defer func() {
+		status := a.statusLine()
+		if err != nil {
+			status += "; the last configuration that was offered is not in force"
 		}
+		h.manager.ready(status)
+	}()
+	cfg, zones, err := a.prepare(h.load)
+	if err != nil {
+		return reloaded{}, a.refuseReload(cfg, err, who)
+	}
+	before := a.cfg
+	r := audit.Record{Event: audit.ConfigLoaded, Detail: map[string]string{"digest": cfg.Digest, "before": before.Digest}}
+	maps.Copy(r.Detail, who)
+	if err := a.log.Record(ctx, r); err != nil {
+		return reloaded{}, err
+	}
+	out = reloaded{Before: before.Digest, Digest: cfg.Digest, Changed: config.Changes(before, cfg), Devices: len(cfg.Devices), Rules: len(cfg.Policy.Rules())}
+	if cfg.Island { // before anything crosses by the new rules
+		err = a.island.order(ctx, cfg, who)
+	}
+	out.Cut = a.front.Replace(frontDevices(cfg.Devices), func() {
+		a.gateway.SetPolicy(cfg.Policy)
+		for _, z := range zones {
+			if z.TLS != nil {
+				a.front.SetTLS(z.Name, z.TLS.Config)
+			}
+		}
+	})
+	if !cfg.Island {
+		err = a.island.order(ctx, cfg, who)
 	}
 	warnOfExpiry(a.logger, zones)
 	a.cfg = cfg
-	a.logger.Info("configuration reloaded", "digest", cfg.Digest, "devices", len(cfg.Devices))
-	return nil
+	a.inForce.Store(&inForce{cfg: cfg, since: time.Now()})
+	a.logger.Info("configuration reloaded", "digest", cfg.Digest, "devices", len(cfg.Devices), "changed", out.Changed, "sessions_cut", out.Cut)
+	return out, err
+}
+
+// prepare reads a configuration and all that it leads to. The error says why it cannot be taken; then the configuration may be nil.
+func (a *appliance) prepare(load func() (*config.Config, error)) (*config.Config, []ftpfront.Zone, error) {
+	cfg, err := load()
+	if err != nil {
+		return nil, nil, explainDenied(err)
+	}
+	keys, err := keyDigest(cfg)
+	if err != nil {
+		return cfg, nil, explainDenied(err)
+	}
+	if changed := a.needRestart(cfg, keys); len(changed) > 0 {
+		return cfg, nil, fmt.Errorf("changed, and only a restart can apply it: %s", strings.Join(changed, ", "))
+	}
+	zones, err := frontZones(cfg.Zones) // the files of certificates may have other contents under their old names
+	return cfg, zones, explainDenied(err)
 }
 
 // refuseReload puts on record that a configuration was offered and not taken.
-func (a *appliance) refuseReload(cause error) error {
+func (a *appliance) refuseReload(cfg *config.Config, cause error, who map[string]string) error {
 	first, _, _ := strings.Cut(cause.Error(), "\n")
-	return errors.Join(cause, a.log.Note(audit.Record{Event: audit.ConfigRefused, Cause: first}))
+	r := audit.Record{Event: audit.ConfigRefused, Cause: strings.TrimSuffix(first, ":"), Detail: map[string]string{"in_force": a.cfg.Digest}}
+	maps.Copy(r.Detail, who)
+	offered := ""
+	if de := (*config.DiagnosticsError)(nil); errors.As(cause, &de) {
+		offered = de.Digest()
+	} else if cfg != nil {
+		offered = cfg.Digest
+	}
+	if offered != "" {
+		r.Detail["digest"] = offered
+	}
+	return errors.Join(cause, a.log.Note(r))
 }
 
 // needRestart names what a new configuration changes that only a start can bring about.

@@ -14,12 +14,14 @@ import (
 	"os/signal"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/control"
 	"github.com/ftpgw/ftpgw/ftpfront"
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/internal/config"
@@ -123,8 +125,10 @@ type hooks struct {
 
 // appliance is a gateway with all its parts, wired together.
 type appliance struct {
-	cfg      *config.Config
-	keys     string // keyDigest of cfg at the start
+	cfg      *config.Config // in force; guarded by reloading once the gateway runs
+	keys     string         // keyDigest of cfg at the start
+	started  time.Time
+	inForce  atomic.Pointer[inForce] // cfg, for who only looks
 	logger   *slog.Logger
 	log      *audit.Log
 	bound    *zoneRecorder    // log, as devices of each zone are bound to it
@@ -133,8 +137,12 @@ type appliance struct {
 	first    map[string]<-chan struct{} // closed when the conduit is up for the first time
 	spool    *spool.Spool               // nil without one
 	quota    *quota.Store
+	ups      ups
 	gateway  *gateway.Gateway
 	front    *ftpfront.Front
+	island   *island
+
+	reloading sync.Mutex // one reload at a time
 }
 
 // serve runs a gateway until ctx ends and all devices are gone.
@@ -151,6 +159,11 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	if err != nil {
 		return err
 	}
+	socket, err := control.Listen(ctx, control.Options{Path: cfg.Gateway.Control, Log: log, Logger: logger})
+	if err != nil {
+		return errors.Join(err, log.Close())
+	}
+	defer func() { err = errors.Join(err, socket.Close()) }()
 	confined, err := h.confined(cfg, logger)
 	if err != nil {
 		return errors.Join(err, log.Close())
@@ -165,7 +178,8 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 		return err
 	}
 	defer func() { err = errors.Join(err, counts.Close()) }()
-	a := &appliance{cfg: cfg, logger: logger, log: log, quota: counts, bound: newZoneRecorder(log, cfg.Zones, logger)}
+	a := &appliance{cfg: cfg, started: time.Now(), logger: logger, log: log, quota: counts, bound: newZoneRecorder(log, cfg.Zones, logger)}
+	a.inForce.Store(&inForce{cfg: cfg, since: a.started})
 	a.recorder = a.bound
 	if h.record != nil {
 		a.recorder = h.record(a.bound)
@@ -183,34 +197,46 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	if err := a.recordStart(ctx, confined); err != nil {
 		return err
 	}
+	return a.work(ctx, socket, h)
+}
+
+// work opens the gateway to conduits, devices and operators until ctx ends and all devices are gone.
+func (a *appliance) work(ctx context.Context, socket *control.Server, h hooks) (err error) {
+	a.openIsland()
+	if err := a.island.begin(ctx); err != nil {
+		return err
+	}
 	watchForwarding, err := a.startForwarding(h.proc)
 	if err != nil {
 		return err
 	}
+	grace := a.cfg.Gateway.ShutdownGrace
 	// The conduits outlive the devices: a transfer that finishes within the grace needs them to the end.
 	back, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
 	defer func() { // the end of the gateway is the last that is put on record
 		stop()
 		running.Wait()
-		err = errors.Join(err, log.Record(context.WithoutCancel(ctx), audit.Record{Event: audit.GatewayStop}))
-		logger.Info("stopped")
+		err = errors.Join(err, a.log.Record(context.WithoutCancel(ctx), audit.Record{Event: audit.GatewayStop}))
+		a.logger.Info("stopped")
 	}()
 	a.runConduits(back, &running)
 	if err := a.front.Listen(ctx); err != nil {
 		return err
 	}
 	a.awaitConduits(ctx)
-	logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(cfg.Conduits), "devices", len(cfg.Devices))
+	a.logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(a.cfg.Conduits),
+		"devices", len(a.cfg.Devices), "island", a.gateway.Isolated())
 	running.Go(func() { a.forward(back) })
 	h.manager.ready(a.statusLine())
+	running.Go(func() { a.serveOperators(back, socket, h) })
 	running.Go(func() { a.watch(back, h) })
 	running.Go(func() { a.watchClock(back) })
 	running.Go(func() { watchForwarding(back) })
 	running.Go(func() { h.manager.watchdog(back, a.alive) })
-	running.Go(func() { h.manager.awaitStop(ctx, back, cfg.Gateway.ShutdownGrace) })
+	running.Go(func() { h.manager.awaitStop(ctx, back, grace) })
 	h.ready(a)
-	return a.front.Serve(ctx, cfg.Gateway.ShutdownGrace)
+	return a.front.Serve(ctx, grace)
 }
 
 // assemble makes the parts and connects them.
