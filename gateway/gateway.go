@@ -91,7 +91,7 @@ func New(o Options) *Gateway {
 	g.policy.Store(o.Policy)
 	if o.Spool != nil {
 		g.held = &holding{store: o.Spool, log: o.Log, delivering: make(map[string]context.CancelCauseFunc)}
-		g.forward = newForwarder(g, o.Remotes, o.Forward)
+		g.forward = newForwarder(g, g.remotes, o.Forward)
 		g.held.added = g.forward.offer
 	}
 	return g

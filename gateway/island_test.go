@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,6 +144,36 @@ func TestIslandWaitsForWhatIsPastTheGate(t *testing.T) {
 	}
 	if err := <-uploaded; err != nil {
 		t.Error(err)
+	}
+}
+
+// What is held in the spool waits there while the gateway is an island, and devices may go on to put files into it. Afterwards all of it
+// is delivered.
+func TestIslandHoldsTheSpool(t *testing.T) {
+	s := newSpooling(t, t.TempDir(), gateway.ForwardOptions{}, spooled("far"))
+	var reached atomic.Bool
+	s.failWith(func(memremote.Step, string) error { reached.Store(true); return nil })
+	stop := s.run(t)
+	s.Isolate()
+	if err := s.upload("/held", strings.NewReader("held")); err != nil {
+		t.Fatalf("an upload into the spool: %v", err)
+	}
+	until(t, "it was tried", func() bool { return len(s.log.events(audit.SpoolSuspended)) == 1 })
+	if err := s.AwaitCalm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if reached.Load() {
+		t.Error("the conduit was reached")
+	}
+	if s.empty() {
+		t.Error("nothing is held")
+	}
+	s.Reconnect()
+	defer s.run(t)()
+	until(t, "the spool is empty", s.empty)
+	if data, _ := s.far.Get("/relay/held"); string(data) != "held" {
+		t.Errorf("far side: %q", data)
 	}
 }
 

@@ -258,3 +258,35 @@ func TestIslandFromTheStart(t *testing.T) {
 		t.Error("the server has seen us")
 	}
 }
+
+// With island_mode = "spool" devices go on to upload what is acknowledged when it is in the spool, and nothing else; it is delivered
+// when the island is over.
+func TestIslandThatTakesFilesIntoTheSpool(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, setup{rules: `
+island_mode = "spool"
+spool { dir = "spool" }
+rule "held" {
+  reason = "the test"
+  allow  = ["upload"]
+  paths  = ["/held/**"]
+  deliver {
+    path        = "/${device.name}/${file.name}"
+    acknowledge = "spooled"
+  }
+}
+` + allowAll})
+	f := g.login(0)
+	g.succeed("island", "on")
+	f.put("/held/one", []byte("one"))
+	if r := f.store("/direct", bytes.NewReader([]byte("direct"))); r.code != 450 {
+		t.Errorf("an upload that would cross: %v, want 450", r)
+	}
+	g.login(0).put("/held/two", []byte("two"))
+	if files := filesBelow(t, g.server.Root); len(files) > 0 {
+		t.Errorf("on the server: %q", files)
+	}
+	g.succeed("island", "off")
+	eventually(t, "all is delivered", func() bool { return len(filesBelow(t, g.home(0))) == 2 })
+	f.put("/direct", []byte("direct"))
+}
