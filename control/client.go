@@ -63,13 +63,16 @@ func (c *Client) Ask(ctx context.Context, method, path string, body, result any,
 
 // explain says in our words why the gateway could not be asked.
 func (c *Client) explain(err error) error {
+	var dialling *net.OpError
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w, %s", ErrNoGateway, c.path)
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w (%s)", ErrNotAllowed, c.path)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.As(err, &dialling) && dialling.Op == "dial":
+		return fmt.Errorf("ask the gateway: %w", err)
 	}
-	return fmt.Errorf("ask the gateway: %w", err)
+	return fmt.Errorf("the gateway hung up: %w (%s): %w", ErrNotAllowed, c.path, err) // without a word, whatever net/http makes of that
 }
 
 // receive reads the lines of an answer.
