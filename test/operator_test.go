@@ -22,12 +22,7 @@ type outcome struct {
 // operate runs a command such as "island on" against the running gateway.
 func (g *gw) operate(args ...string) outcome {
 	g.t.Helper()
-	words := 1
-	if args[0] == "island" {
-		words = 2
-	}
-	line := append(args[:words:words], append([]string{"--config", g.configFile()}, args[words:]...)...)
-	cmd := exec.Command(binary(g.t), line...)
+	cmd := exec.Command(binary(g.t), append(args[:len(args):len(args)], "--config", g.configFile())...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()

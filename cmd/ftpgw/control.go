@@ -17,7 +17,7 @@ import (
 
 // routes are all that an operator can ask the running gateway.
 func (a *appliance) routes(h hooks) []control.Route {
-	return slices.Concat(a.reloadRoutes(h), a.islandRoutes(), a.statusRoutes())
+	return slices.Concat(a.reloadRoutes(h), a.islandRoutes(), a.statusRoutes(), a.spoolRoutes())
 }
 
 // serveOperators answers operators until ctx ends. A socket that fails does not end the gateway: its work goes on.
@@ -41,6 +41,14 @@ func (a *appliance) reloadRoutes(h hooks) []control.Route {
 // maxReason bounds the reason that an operator gives, in bytes.
 const maxReason = 500
 
+// checkReason refuses a reason that does not fit into a record.
+func checkReason(text string) error {
+	if len(text) > maxReason || strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c == 0x7f }) {
+		return &control.Error{Status: http.StatusBadRequest, Message: "a reason is one line of 500 bytes at most"}
+	}
+	return nil
+}
+
 func (a *appliance) islandRoutes() []control.Route {
 	turn := func(on bool) func(context.Context, *control.Request) (any, error) {
 		return func(ctx context.Context, r *control.Request) (any, error) {
@@ -50,8 +58,8 @@ func (a *appliance) islandRoutes() []control.Route {
 			if err := r.Decode(&ask); err != nil {
 				return nil, err
 			}
-			if len(ask.Reason) > maxReason || strings.ContainsFunc(ask.Reason, func(c rune) bool { return c < ' ' || c == 0x7f }) {
-				return nil, &control.Error{Status: http.StatusBadRequest, Message: "a reason is one line of 500 bytes at most"}
+			if err := checkReason(ask.Reason); err != nil {
+				return nil, err
 			}
 			return a.island.turn(ctx, on, ask.Reason, r.Peer)
 		}

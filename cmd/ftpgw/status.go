@@ -31,6 +31,7 @@ func (a *appliance) sections() []section {
 		{"island", a.islandStatus},
 		{"zones", a.zonesStatus},
 		{"conduits", a.conduitsStatus},
+		{"spool", a.spoolStatus},
 		{"audit", a.auditStatus},
 		{"transfers", a.transfersStatus},
 	}
