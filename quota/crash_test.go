@@ -378,3 +378,51 @@ func putJournal(t testing.TB, dir string, text []byte) {
 		t.Fatal(err)
 	}
 }
+
+// flushes counts the flushes of a journal.
+type flushes struct {
+	appender
+	mu sync.Mutex
+	n  int
+}
+
+func (f *flushes) Sync() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.n++
+	return f.appender.Sync()
+}
+
+func (f *flushes) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.n
+}
+
+// No charge is called durable before the journal was flushed behind it.
+func TestDurableIsFlushed(t *testing.T) {
+	d := realDisk()
+	var f *flushes
+	opened := d.open
+	d.open = func(path string) (appender, error) {
+		a, err := opened(path)
+		f = &flushes{appender: a}
+		return f, err
+	}
+	s, _, err := Open(t.TempDir(), Options{disk: d})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 5 {
+		before := f.count()
+		if err := charge(s, 1); err != nil {
+			t.Fatal(err)
+		}
+		if f.count() == before {
+			t.Error("a charge is durable, and nothing was flushed")
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
