@@ -127,9 +127,12 @@ func (s *syslogConn) Close() error {
 	return err
 }
 
-// Stream writes one text a line to w, which is not closed.
+// Stream writes one text a line to w, which is not closed. Where w can block it must have the method SetWriteDeadline.
 func Stream(w io.Writer, format Format) func(context.Context) (Conn, error) {
-	return func(context.Context) (Conn, error) { return &streamConn{w, format}, nil }
+	return func(context.Context) (Conn, error) {
+		s := &streamConn{w, format}
+		return s, s.until(time.Time{})
+	}
 }
 
 type streamConn struct {
@@ -143,7 +146,20 @@ func (s *streamConn) Send(r audit.Record, line []byte) error {
 }
 
 func (s *streamConn) Lost() <-chan struct{} { return nil }
-func (s *streamConn) Close() error          { return nil }
+
+// Close ends a Send.
+func (s *streamConn) Close() error { return s.until(time.Unix(1, 0)) }
+
+func (s *streamConn) until(t time.Time) error {
+	d, ok := s.w.(deadliner)
+	if !ok {
+		return nil
+	}
+	if err := d.SetWriteDeadline(t); err != nil && !errors.Is(err, os.ErrNoDeadline) { // /dev/null has none and needs none
+		return fmt.Errorf("set the deadline of the output: %w", err)
+	}
+	return nil
+}
 
 // JournalSocket is where journald listens.
 const JournalSocket = "/run/systemd/journal/socket"

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -27,12 +28,13 @@ const (
 	finalPeriod = 100 * time.Millisecond
 )
 
-// Conn is a connection to a receiver. It is used by one goroutine.
+// Conn is a connection to a receiver. It is used by one goroutine, but for Close.
 type Conn interface {
 	// Send hands over one record; line is its line in the log.
 	Send(r audit.Record, line []byte) error
 	// Lost is closed when the receiver is known to be gone. It may be nil.
 	Lost() <-chan struct{}
+	// Close ends a Send that is under way; it is called once.
 	Close() error
 }
 
@@ -118,7 +120,8 @@ func (f *Forwarder) connect(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
+	closeOnce := sync.OnceValue(conn.Close)
+	defer func() { err = errors.Join(err, closeOnce()) }()
 	f.Logger.Info("audit records go to their receiver", "sink", f.Name, "after", f.settled)
 	f.sent = nil
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -129,6 +132,8 @@ func (f *Forwarder) connect(ctx context.Context) (err error) {
 		cancel(f.watch(ctx, conn))
 	}()
 	defer func() { cancel(nil); <-watching }()
+	// A receiver that takes nothing does not hold up the end: what was sent last is sent again.
+	defer context.AfterFunc(ctx, func() { _ = closeOnce() })()
 	return audit.Follow(ctx, f.Dir, f.settled, f.Durable, func(seq uint64, line []byte) error {
 		r, err := audit.ParseLine(line)
 		if err != nil {

@@ -43,7 +43,7 @@ shutdown_grace and are aborted then, and the program ends with 0. A second signa
 SIGHUP: the configuration is read again; rules, devices and certificates are replaced if it is valid and nothing else changed.
 Sessions of devices that were removed or changed are cut; all others go on under the new rules.`,
 		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			logger, err := newLogger(env.stderr, format, level)
 			if err != nil {
 				return err
@@ -52,6 +52,13 @@ Sessions of devices that were removed or changed are cut; all others go on under
 			if err != nil {
 				return err
 			}
+			out, err := openOutput(cfg.Audit, env.stdout)
+			if err != nil {
+				return err
+			}
+			if out != nil {
+				defer func() { err = errors.Join(err, out.Close()) }()
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM, os.Interrupt)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal has its usual effect
@@ -59,7 +66,7 @@ Sessions of devices that were removed or changed are cut; all others go on under
 			signal.Notify(hup, syscall.SIGHUP)
 			defer signal.Stop(hup)
 			return serve(ctx, cfg, logger, hooks{
-				stdout: env.stdout,
+				stdout: out,
 				reload: hup,
 				load:   func() (*config.Config, error) { return loadQuietly(env, path) },
 				ready:  func(*appliance) {},

@@ -35,6 +35,21 @@ type sinks struct {
 	running sync.WaitGroup
 }
 
+// openOutput prepares the standard output for a sink, where one goes there; nil where none does. It is called before the process confines
+// itself.
+func openOutput(cfg config.Audit, stdout io.Writer) (io.WriteCloser, error) {
+	for _, s := range cfg.Sinks {
+		if s.Type == config.SinkStdout {
+			out, err := forward.NewOutput(stdout)
+			if err != nil {
+				return nil, fmt.Errorf("sink %q: %w", s.Name, err)
+			}
+			return out, nil
+		}
+	}
+	return nil, nil
+}
+
 // startSinks begins to send. It fails where a position or a certificate cannot be read, and not where a receiver is away.
 func startSinks(ctx context.Context, cfg config.Audit, log *audit.Log, stdout io.Writer, logger *slog.Logger) (*sinks, error) {
 	s := &sinks{log: log}
@@ -72,14 +87,8 @@ func (s *sinks) close() error {
 	timer := time.AfterFunc(farewell, s.cancel)
 	defer timer.Stop()
 	defer s.cancel()
-	ended := make(chan struct{})
-	go func() { s.running.Wait(); close(ended) }()
-	select {
-	case <-ended:
-		return err
-	case <-time.After(2 * farewell): // a receiver that takes nothing, such as a pipe that nobody reads, must not keep the program
-		return err
-	}
+	s.running.Wait() // no longer than the farewell: the end of a forwarder's context ends what it sends
+	return err
 }
 
 func openSink(s config.Sink, stdout io.Writer) (open func(context.Context) (forward.Conn, error), settle time.Duration, err error) {
