@@ -72,7 +72,7 @@ func (p *Reporter) Add(r Record) {
 	p.report.Records++
 	p.report.LastSeq = r.Seq
 	switch r.Event {
-	case ConduitDown, LogSpaceLow, LogTrouble, LogRecovered, LogResumed, LogRemoved, ClockJumped:
+	case ConduitDown, LogSpaceLow, LogTrouble, LogRecovered, LogResumed, LogRemoved, ClockJumped, ForwardingFound, LimitDamaged, SpoolAside, IslandOn, IslandOff:
 		p.report.Alarms = append(p.report.Alarms, r)
 	case LoginFailed:
 		who := quoted(r.User)

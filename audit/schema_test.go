@@ -18,8 +18,23 @@ import (
 
 const schemaFile = "../docs/audit.schema.json"
 
-// declaredEvents are the constants of type Event in record.go, in their order.
+// declaredEvents are the names of events in record.go, in their order.
 func declaredEvents(t *testing.T) (events []string) {
+	t.Helper()
+	eachEvent(t, func(_, event string) { events = append(events, event) })
+	return events
+}
+
+// declaredConstants are the names of events by those of their constants.
+func declaredConstants(t *testing.T) map[string]string {
+	t.Helper()
+	list := map[string]string{}
+	eachEvent(t, func(constant, event string) { list[constant] = event })
+	return list
+}
+
+// eachEvent shows the constants of type Event in record.go.
+func eachEvent(t *testing.T, do func(constant, event string)) {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "record.go", nil, 0)
 	if err != nil {
@@ -35,11 +50,10 @@ func declaredEvents(t *testing.T) (events []string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			events = append(events, name)
+			do(v.Names[0].Name, name)
 		}
 		return true
 	})
-	return events
 }
 
 // schemaOf is the JSON Schema of a type, as encoding/json writes it.
@@ -106,6 +120,33 @@ func TestSchema(t *testing.T) {
 	}
 	if read(t, schemaFile) != b.String() {
 		t.Errorf("%s is not that of the code: FTPGW_UPDATE_SCHEMA=1 go test ./audit -run TestSchema rewrites it", schemaFile)
+	}
+}
+
+// Receivers are told of every event how much it matters, under a name that fits into a MSGID (RFC 5424, section 6.2.7).
+func TestEveryEventHasASeverity(t *testing.T) {
+	const name = "forward/format.go"
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	placed := map[string]int{}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if f, ok := n.(*ast.FuncDecl); ok && f.Name.Name != "severity" {
+			return false
+		}
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			placed[s.Sel.Name]++
+		}
+		return true
+	})
+	for constant, event := range declaredConstants(t) {
+		if placed[constant] != 1 {
+			t.Errorf("severity in audit/%s must name audit.%s once: how much does %s matter to who watches?", name, constant, event)
+		}
+		if len(event) > 32 || strings.ContainsFunc(event, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			t.Errorf("%q is no MSGID", event)
+		}
 	}
 }
 

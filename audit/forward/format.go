@@ -22,15 +22,25 @@ const (
 // dataID names our structured data. 32473 is the enterprise number for documentation (RFC 5612); the project has none of its own.
 const dataID = "ftpgw@32473"
 
-// severity is how much an event matters to who watches.
+// severity is how much an event matters to who watches. Every event has its place here: a test of package audit looks.
 func severity(e audit.Event) int {
 	switch e {
-	case audit.SpoolAside, audit.ConduitDown, audit.LogTrouble, audit.LogSpaceLow, audit.LogRecovered, audit.LogResumed, audit.ClockJumped:
+	case audit.ConduitDown, audit.LogTrouble, audit.LogSpaceLow, audit.LogRecovered, audit.LogResumed, audit.ClockJumped,
+		audit.ForwardingFound, audit.SpoolAside, audit.LimitDamaged:
 		return severityError
-	case audit.LoginFailed, audit.DecisionDenied, audit.TransferAborted, audit.ChangeFailed, audit.SpoolRetry, audit.SpoolHeld, audit.SpoolDiscarded, audit.SpoolSuspended, audit.ControlFailed, audit.ControlRefused, audit.IslandOn:
+	case audit.ConfigRefused, audit.LoginFailed, audit.LoginLocked, audit.DecisionDenied, audit.TransferAborted,
+		audit.ChangeFailed, audit.ControlFailed, audit.ControlRefused, audit.IslandOn, audit.SpoolRetry, audit.SpoolHeld,
+		audit.SpoolDiscarded, audit.SpoolSuspended, audit.SecurityLimit, audit.SecurityFlood, audit.SecurityBounce,
+		audit.SecurityHijack, audit.SecurityInjection, audit.SecurityName, audit.SecurityProtocol, audit.SecurityTLS:
 		return severityWarning
+	case audit.ConfigLoaded, audit.GatewayStart, audit.GatewayStop, audit.LogCheckpoint, audit.LogSegment,
+		audit.LogRemoved, audit.LogSpaceOK, audit.ConduitUp, audit.SessionOpen, audit.SessionTLS, audit.SessionClose,
+		audit.LoginOK, audit.Command, audit.DecisionAllowed, audit.TransferBegin, audit.TransferCommitted, audit.ChangeMade,
+		audit.TemporariesSwept, audit.ControlRequest, audit.ControlDone, audit.IslandOff, audit.SpoolRecovered,
+		audit.SpoolDelivered, audit.SpoolReleased, audit.SpoolExported, audit.SpoolPurged, audit.SpoolResumed:
+		return severityInfo
 	}
-	return severityInfo
+	return severityError // of a later version, which this one knows nothing of
 }
 
 // field is a part of a record under the name that it has in syslog and in CEF.
