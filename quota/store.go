@@ -68,16 +68,16 @@ type Store struct {
 	queue  []use          // to be written
 	wait   []chan<- error // for the queue to be on stable storage
 	closed bool
+	err    error // why the last write has failed; nil where it has not
 
 	wake    chan struct{} // capacity 1
 	closing chan struct{}
 	done    chan struct{}
 
 	// Of the writer alone:
-	file     appender // nil where a snapshot must be written before anything else
-	base     int64    // bytes of the snapshot
-	behind   int64    // bytes of the batches behind it
-	troubled bool
+	file   appender // nil where a snapshot must be written before anything else
+	base   int64    // bytes of the snapshot
+	behind int64    // bytes of the batches behind it
 }
 
 // Open opens the store in dir, makes what is missing, and repairs what a crash has left. The Report says what could not be read; an
@@ -161,6 +161,13 @@ func (s *Store) ClockSet() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.rouse() // a batch of nothing says what time it is
+}
+
+// Err is why the journal could not be written the last time, so that transfers that are counted are refused; nil while it can.
+func (s *Store) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }
 
 // Usage says how much of the limits of these bounds is used.

@@ -51,10 +51,10 @@ func (s *Store) write() {
 			closing = true // nothing is queued any more: what is there now is the last batch
 		}
 		waiters, err := s.batch()
+		s.tell(err)
 		for _, w := range waiters {
 			w <- err // each has room for it
 		}
-		s.tell(err)
 		if closing {
 			return
 		}
@@ -140,11 +140,11 @@ func (s *Store) drop() error {
 
 // tell tells when trouble begins and when it is over.
 func (s *Store) tell(err error) {
-	if (err != nil) == s.troubled {
-		return
-	}
-	s.troubled = err != nil
-	if s.onTrouble != nil {
+	s.mu.Lock()
+	news := (err != nil) != (s.err != nil)
+	s.err = err
+	s.mu.Unlock()
+	if news && s.onTrouble != nil {
 		s.onTrouble(err)
 	}
 }

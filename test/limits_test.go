@@ -74,6 +74,9 @@ func TestFilesPerHour(t *testing.T) {
 	m.epsv()
 	m.expect(452, "STOR /d")
 	relay, meter := `files_per_hour of rule "all" for device "relay" 3/3`, `files_per_hour of rule "all" for device "meter" 3/3`
+	if text, want := g.succeed("status"), "files_per_hour 3 of 3, rule \"all\" for device \"relay\""; !strings.Contains(text, want) || !strings.Contains(text, "2 used up") {
+		t.Errorf("%q is not in\n%s", want, text)
+	}
 	explained := g.explainText("relay", "upload", "/c")
 	if want := "files_per_hour of rule \"all\" for device \"relay\": 3 of 3 used, so that it is refused; free again in "; !strings.Contains(explained, want) {
 		t.Errorf("%q is not in\n%s", want, explained)

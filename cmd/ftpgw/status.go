@@ -32,6 +32,7 @@ func (a *appliance) sections() []section {
 		{"zones", a.zonesStatus},
 		{"conduits", a.conduitsStatus},
 		{"spool", a.spoolStatus},
+		{"limits", a.limitsStatus},
 		{"audit", a.auditStatus},
 		{"transfers", a.transfersStatus},
 	}
