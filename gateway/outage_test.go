@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -24,7 +25,8 @@ func TestWeekLongOutage(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := newSpooling(t, dir, gateway.ForwardOptions{Workers: 4}, spooled("far"))
-		probes := 0
+		var probes atomic.Int64
+		var down atomic.Bool
 		var order []string
 		s.failWith(func(step memremote.Step, name string) error {
 			if step == memremote.Commit {
@@ -32,12 +34,12 @@ func TestWeekLongOutage(t *testing.T) {
 			}
 			return nil
 		})
-		down := true
+		down.Store(true)
 		s.far.Fail = func(step memremote.Step, name string) error {
 			if step != memremote.Available {
-				probes++
+				probes.Add(1)
 			}
-			if down {
+			if down.Load() {
 				return away{}
 			}
 			return s.failing(step, name)
@@ -54,10 +56,10 @@ func TestWeekLongOutage(t *testing.T) {
 			want = append(want, "/relay"+name)
 			time.Sleep(time.Hour)
 		}
-		if most := hours*60*2 + 100; probes > most {
-			t.Errorf("%d requests to a conduit that is down, want at most %d: two a minute", probes, most)
+		if most := int64(hours*60*2 + 100); probes.Load() > most {
+			t.Errorf("%d requests to a conduit that is down, want at most %d: two a minute", probes.Load(), most)
 		}
-		down = false
+		down.Store(false)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		if !slices.Equal(order, want) {
