@@ -37,7 +37,7 @@ func TestStatus(t *testing.T) {
 		t.Errorf("audit: %+v", s.Audit)
 	}
 	text := g.succeed("status")
-	for _, want := range []string{"island         off", "zone           bay at " + g.addr, "2 sessions, 1 logged in", "conduit        far to ", "up since", "transfers      1 running", "STOR /a-file", "is durable"} {
+	for _, want := range []string{"island         off", "zone           bay at " + g.addr, "2 sessions, 1 logged in", "conduit        far: up since", "transfers      1 running", "STOR /a-file", "is durable"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in:\n%s", want, text)
 		}

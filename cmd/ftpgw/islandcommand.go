@@ -14,13 +14,13 @@ import (
 // newIslandCommand is "ftpgw island".
 func newIslandCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "island on|off|status",
+		Use:   "island",
 		Short: "Cut the running gateway off from all conduits, or end that",
 		Long: `While the gateway is an island nothing crosses any conduit in either direction: transfers are broken off, and nothing of
 them is published; the connections of the conduits are closed and not made again; devices get a 421, or may upload into the
 spool where the configuration has island_mode = "spool". The switch outlasts a restart. An island that the configuration orders
 (island = true) cannot be lifted with it.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(

@@ -41,7 +41,8 @@ func newServeCommand(env environment) *cobra.Command {
 SIGTERM or SIGINT: no device is accepted any more, running transfers may finish within the configured
 shutdown_grace and are aborted then, and the program ends with 0. A second signal ends it at once.
 SIGHUP: the configuration is read again; rules, devices and certificates are replaced if it is valid and nothing else changed.
-Sessions of devices that were removed or changed are cut; all others go on under the new rules.`,
+Sessions of devices that were removed or changed are cut; all others go on under the new rules. "ftpgw reload" does the same and
+says what has come of it, "ftpgw status" shows how the gateway is doing, and "ftpgw island" cuts it off from all conduits.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			logger, err := newLogger(env.stderr, format, level)

@@ -94,7 +94,7 @@ func (a *appliance) gatewayStatus(context.Context) (any, []string) {
 	}
 	up := time.Since(a.started)
 	return document{Version: version(), PID: os.Getpid(), Started: a.started.UTC(), Uptime: int64(up / time.Second)},
-		[]string{entry("ftpgw", "%s, pid %d, up %s", version(), os.Getpid(), up.Round(time.Second))}
+		[]string{entry("gateway", "%s, pid %d, up %s", version(), os.Getpid(), up.Round(time.Second))}
 }
 
 func (a *appliance) configurationStatus(context.Context) (any, []string) {
@@ -107,7 +107,7 @@ func (a *appliance) configurationStatus(context.Context) (any, []string) {
 	}
 	now := a.inForce.Load()
 	d := document{Digest: now.cfg.Digest, Since: now.since.UTC(), Files: now.cfg.Files, Devices: len(now.cfg.Devices), Rules: len(now.cfg.Policy.Rules())}
-	return d, []string{entry("configuration", "%.16s... since %s, %s, %s", d.Digest, moment(d.Since), count(d.Devices, "device"), count(d.Rules, "rule"))}
+	return d, []string{entry("configuration", "%.12s since %s, %s, %s", d.Digest, moment(d.Since), count(d.Devices, "device"), count(d.Rules, "rule"))}
 }
 
 func (a *appliance) islandStatus(context.Context) (any, []string) {
@@ -178,7 +178,7 @@ func (a *appliance) conduitsStatus(context.Context) (any, []string) {
 		case !since.IsZero():
 			state = "DOWN since " + moment(d.Since)
 		}
-		lines = append(lines, entry("conduit", "%s to %s: %s", d.Name, d.Address, state))
+		lines = append(lines, entry("conduit", "%s: %s", d.Name, state))
 		if d.LastError != "" {
 			lines = append(lines, entry("", "last error: %s", d.LastError))
 		}
