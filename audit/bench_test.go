@@ -86,3 +86,34 @@ func BenchmarkCommands(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+// BenchmarkVerify reads a log of some files, one record an operation. It reports megabytes and records per second, and allocates nothing
+// that grows with the log.
+func BenchmarkVerify(b *testing.B) {
+	dir := b.TempDir()
+	l := signed(b, dir, Options{SegmentSize: 16 << 20, noKeeper: true})
+	const callers = 50 // writes are batched
+	var running sync.WaitGroup
+	for i := range callers {
+		running.Go(func() {
+			for range b.N/callers + min(1, max(0, b.N%callers-i)) {
+				if err := l.Note(sample()); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	running.Wait()
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	v, err := Verify(b.Context(), dir, VerifyOptions{})
+	b.StopTimer()
+	if err != nil || v.Last < uint64(b.N) {
+		b.Fatalf("%+v, %v", v, err)
+	}
+	b.ReportMetric(float64(v.Last)/b.Elapsed().Seconds(), "records/s")
+	b.ReportMetric(float64(v.Bytes)/1e6/b.Elapsed().Seconds(), "MB/s")
+}

@@ -133,12 +133,24 @@ func (r *rsyslog) seqs() []uint64 {
 	return list
 }
 
-// rsyslog over TLS gets every record in order, across its own restart, the last one of the gateway included.
+func compressed(t *testing.T, g *gw) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(g.auditDir, "*.zst"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// rsyslog over TLS gets every record in order, across its own restart and the rotation and compression of the log, the last one of the
+// gateway included.
 func TestRsyslogOverTLS(t *testing.T) {
 	t.Parallel()
 	r := newRsyslog(t)
 	r.start()
 	g := startGateway(t, setup{audit: fmt.Sprintf(`
+  segment_age         = "1s"
+  checkpoint_interval = "1s"
   sink "siem" {
     type    = "syslog"
     address = "127.0.0.1:%d"
@@ -156,6 +168,7 @@ func TestRsyslogOverTLS(t *testing.T) {
 	r.start()
 	f.expect(221, "QUIT")
 	eventually(t, "records of the time between come", func() bool { return len(r.seqs()) >= 100 })
+	eventually(t, "files are finished and compressed", func() bool { return len(compressed(t, g)) > 0 })
 	g.stop()
 	records := g.records()
 	eventually(t, "the last record comes", func() bool { return len(r.seqs()) >= len(records) })
