@@ -17,6 +17,9 @@ const MaxNesting = 4
 // xz asks for as much unless it is told otherwise.
 const maxWindow = 8 << 20
 
+// maxFiles bounds how many files are looked into in one: a decoder for each is more work than the few bytes that an empty one takes.
+const maxFiles = 65535
+
 // Expanded is what an archive or a compressed file has turned out to hold.
 type Expanded struct {
 	// Size is the number of bytes that come out of it, measured and not read from a header. Where archives stand in archives, it is
@@ -94,6 +97,7 @@ type measurement struct {
 	limit   int64
 	stopped *atomic.Bool
 	levels  [MaxNesting + 1]int64 // bytes that came out at each depth
+	files   int                   // that were looked into
 	over    bool
 }
 
@@ -136,5 +140,8 @@ func (o *output) Read(p []byte) (int, error) {
 
 // inside looks into what a decoder writes, one deeper, to its end.
 func (m *measurement) inside(r io.Reader, depth int) error {
+	if m.files++; m.files > maxFiles {
+		return fmt.Errorf("it holds more than %d files", maxFiles)
+	}
 	return m.walk(bufio.NewReader(&output{m: m, depth: depth + 1, r: r}), depth+1)
 }

@@ -233,6 +233,25 @@ func TestWhatCannotBeJudged(t *testing.T) {
 	}
 }
 
+// A file of many small ones costs more work than its size tells, so their number is bounded, at all depths together.
+func TestManyFilesAreNotJudged(t *testing.T) {
+	const most = 65535
+	many := make([]member, most)
+	for i := range many {
+		many[i].name = "a"
+	}
+	if got := measured(t, zipped(t, zip.Store, true, many...), plenty); got.Fault != nil || got.Size != 0 {
+		t.Errorf("%d files: %+v", most, got)
+	}
+	for name, file := range map[string][]byte{
+		"one more": zipped(t, zip.Store, true, append(many, member{"b", nil})...), "the archive itself": gzipped(t, zipped(t, zip.Store, true, many...)),
+	} {
+		if got := measured(t, file, plenty); got.Fault == nil || !strings.Contains(got.Fault.Error(), "more than 65535 files") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // A small file that would be a huge one is given up at the limit, in little memory, and nothing of it is left running.
 func TestBombIsGivenUp(t *testing.T) {
 	defer goleak.VerifyNone(t)

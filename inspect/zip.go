@@ -37,9 +37,6 @@ const (
 	zipFlagPatch      = 1 << 5
 )
 
-// maxZipFiles bounds what is remembered of an archive; one without the extensions of zip64 has no more.
-const maxZipFiles = 65535
-
 var (
 	errEncrypted = errors.New("it is encrypted")
 	errHeader    = errors.New("a file in it is not as its header says")
@@ -59,7 +56,7 @@ type zipReader struct {
 	depth int
 	r     *bufio.Reader
 	at    uint64             // bytes read
-	files map[uint64]zipFile // by the place of their headers
+	files map[uint64]zipFile // by the place of their headers; maxFiles at most
 }
 
 func (m *measurement) zip(r *bufio.Reader, depth int) error {
@@ -71,8 +68,6 @@ func (m *measurement) zip(r *bufio.Reader, depth int) error {
 			return err
 		case sig != zipLocal:
 			return z.directory()
-		case len(z.files) == maxZipFiles:
-			return fmt.Errorf("it holds more than %d files", maxZipFiles)
 		}
 		if err := z.file(); err != nil {
 			return err

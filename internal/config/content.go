@@ -22,7 +22,7 @@ func contentSpec() blockSpec {
 				meaning: "A file of digests as sha256sum writes them, one of which the file must have. It is part of the configuration: a change needs a reload."},
 			{name: "max_expansion", kind: kindNumber, absent: "no bound", example: `100`,
 				meaning: "How many times its own size an archive or a compressed file may hold. It is measured by unpacking it, not read from its headers: zip, tar, gzip, bzip2, xz and zstd, up to four in each other. One that cannot be judged, since it is encrypted, damaged or of another kind, is refused. A file that is none of them is not concerned. See [policy](policy.md)."},
-			{name: "max_expanded", kind: kindSize, fallback: "1GiB", example: `"256MiB"`,
+			{name: "max_expanded", kind: kindSize, fallback: "256MiB", example: `"1GiB"`,
 				meaning: "How many bytes an archive or a compressed file may hold; the same goes for it. The default is in force where max_expansion is given."},
 		},
 	}
