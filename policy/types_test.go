@@ -4,6 +4,8 @@ package policy_test
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -128,5 +130,71 @@ func TestMeasureIsWhatMayDecide(t *testing.T) {
 	}
 	if q.Op = policy.Download; p.Decide(q).Measure != 0 {
 		t.Errorf("%+v", p.Decide(q))
+	}
+}
+
+// What an answer leaves open it must not take back: whatever size and type turn out to be, what is allowed was allowed or pending
+// before, within the bounds that were announced, and what was decided stays so.
+func TestPendingKeepsItsPromiseWhateverTurnsOut(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	when, diags := compile(t, `file.size > 40 || transfer.tls`)
+	if diags.HasErrors() {
+		t.Fatal(diags)
+	}
+	kinds := []string{"elf", "text", "comtrade"}
+	for range 400 {
+		var rules []policy.Rule
+		for i := range 6 {
+			rule := policy.Rule{Name: fmt.Sprint(i), Reason: "because", Ops: []policy.Operation{policy.Upload}, Deny: r.IntN(3) == 0, Deliver: policy.Delivery{Conduit: "c"}}
+			if r.IntN(2) == 0 {
+				rule.MaxSize = 30 + r.Int64N(60)
+			}
+			if r.IntN(3) == 0 {
+				rule.MinSize = r.Int64N(30)
+			}
+			if r.IntN(2) == 0 {
+				rule.Types = kinds[r.IntN(3):]
+			}
+			if r.IntN(4) == 0 {
+				rule.When = when
+			}
+			if r.IntN(2) == 0 {
+				rule.Content = &policy.Content{MaxExpanded: 1 + r.Int64N(100)}
+			}
+			rules = append(rules, rule)
+		}
+		p, err := policy.New(rules)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := conditionQuestion()
+		q.TLS = r.IntN(2) == 0
+		ask := func(size int64, kind string) policy.Decision {
+			q.Size, q.Type = size, kind
+			return p.Decide(q)
+		}
+		for _, kind := range kinds {
+			for _, size := range []int64{0, 10, 29, 30, 40, 41, 60, 89, 90, 1000} {
+				after := ask(size, kind)
+				if after.Verdict == policy.Pending || after.Awaits != 0 {
+					t.Fatalf("%+v: pending although all is known: %+v", rules, after)
+				}
+				for _, before := range []policy.Decision{ask(policy.SizeUnknown, ""), ask(size, ""), ask(policy.SizeUnknown, kind)} {
+					if before.Verdict != policy.Pending {
+						// A denial may turn out to be that of a rule before.
+						if after.Verdict != before.Verdict || after.Verdict == policy.Allowed && after.Rule != before.Rule {
+							t.Fatalf("%+v: %+v became %+v", rules, before, after)
+						}
+						continue
+					}
+					if before.Awaits == 0 {
+						t.Fatalf("%+v: pending for nothing: %+v", rules, before)
+					}
+					if after.Verdict == policy.Allowed && (before.MaxSize > 0 && size > before.MaxSize || before.Measure < after.Measure) {
+						t.Fatalf("%+v: %d bytes of %s are allowed by %+v beyond what %+v announced", rules, size, kind, after, before)
+					}
+				}
+			}
+		}
 	}
 }
