@@ -23,7 +23,8 @@ import (
 type Recorder interface {
 	// Record returns nil only when r is durable.
 	Record(ctx context.Context, r audit.Record) error
-	// Note appends r in order; it is durable soon. Its error says that the log takes nothing more.
+	// Note returns nil when r is written, so that the end of the program cannot lose it; it is durable soon. Its error says that the
+	// log takes nothing more.
 	Note(r audit.Record) error
 	// Accepts returns nil as long as records about the zone are accepted, and otherwise why they are not.
 	Accepts(zone string) error
