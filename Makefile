@@ -8,12 +8,14 @@ FUZZTIME ?= 30s
 BENCH    ?= .
 ROUNDS   ?= 5
 VERSION  ?=
+DIST     ?= dist
+ARCHES   ?= amd64 arm64 armv7
 
 # One static binary: no cgo, and nothing of the building machine in it.
 BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w $(if $(VERSION),-X main.buildVersion=$(VERSION))'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build cross deps check test bench microbench soak fuzz clean
+.PHONY: help demo build cross release reproducible deps check test bench microbench soak fuzz clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -30,6 +32,20 @@ cross: ## build for linux amd64, arm64 and arm v7 into bin/
 	GOOS=linux GOARCH=amd64 $(BUILD) -o bin/ftpgw-linux-amd64 ./cmd/ftpgw
 	GOOS=linux GOARCH=arm64 $(BUILD) -o bin/ftpgw-linux-arm64 ./cmd/ftpgw
 	GOOS=linux GOARCH=arm GOARM=7 $(BUILD) -o bin/ftpgw-linux-armv7 ./cmd/ftpgw
+
+release: ## build VERSION into dist/, with its bill of materials (CycloneDX) and SHA256SUMS
+	@set -eu; [ -n "$(VERSION)" ] || { echo "which release? make release VERSION=v1.2.3"; exit 1; }; \
+	rm -rf "$(DIST)"; mkdir -p "$(DIST)"; \
+	for arch in $(ARCHES); do \
+	  name="ftpgw-$(VERSION)-linux-$$arch"; goarch=$$arch; goarm=; \
+	  if [ $$arch = armv7 ]; then goarch=arm; goarm=7; fi; \
+	  GOOS=linux GOARCH=$$goarch GOARM=$$goarm $(BUILD) -o "$(DIST)/$$name" ./cmd/ftpgw; \
+	  $(GO) run ./internal/sbom "$(DIST)/$$name" "$(VERSION)" > "$(DIST)/$$name.cdx.json"; \
+	done; \
+	cd "$(DIST)"; sha256sum ftpgw-* > SHA256SUMS; cat SHA256SUMS
+
+reproducible: ## build a release twice, in different directories and from nothing, and compare
+	test/reproducible.sh
 
 deps: ## install the servers and clients that the tests use, where missing
 	test/install-deps.sh
@@ -63,4 +79,4 @@ fuzz: ## run every fuzz target for FUZZTIME
 	done
 
 clean: ## remove what the builds made
-	rm -rf bin
+	rm -rf bin $(DIST)

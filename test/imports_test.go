@@ -122,6 +122,7 @@ func TestImportsGoOneWay(t *testing.T) {
 		"internal/record":     {},
 		"internal/durable":    {},
 		"internal/nic":        {},
+		"internal/sbom":       {}, // a program of its own, for releases
 		"internal/confine":    {"internal/config"},
 		"internal/memremote":  {"gateway"}, // for tests
 		"policy":              {},
