@@ -75,6 +75,9 @@ func (f *Forwarder) Run(ctx context.Context) {
 	}
 	f.mu.Unlock()
 	f.running.Wait()
+	for _, r := range f.conduits {
+		r.breaker.stop()
+	}
 }
 
 // offer takes an entry that is waiting: it is delivered when its turn has come. It never blocks.

@@ -26,7 +26,7 @@ func confineProcess(cfg *config.Config, logger *slog.Logger) (string, error) {
 		logger.Warn(sandboxOff)
 		return sandboxOff, nil
 	}
-	time.Now().Zone() // reads /etc/localtime, once
+	_, _ = time.Now().Zone() // reads /etc/localtime, once
 	report, err := confine.Apply(confine.For(cfg, os.Getenv("NOTIFY_SOCKET")), cfg.Gateway.Sandbox == config.SandboxRequired)
 	if err != nil {
 		if errors.Is(err, confine.ErrUnsupported) {
