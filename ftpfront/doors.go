@@ -12,8 +12,12 @@ import (
 	"time"
 )
 
-// maxVisitors is how many addresses a zone remembers that are not connected.
-const maxVisitors = 4096
+const (
+	// maxVisitors is how many addresses a zone remembers that are not connected.
+	maxVisitors = 4096
+	// knownWorth is how many seconds longer than others an address is remembered from which somebody has logged in.
+	knownWorth = 7 * 24 * 60 * 60
+)
 
 // limitError says that a limit was reached. Name is that of the attribute in the configuration.
 type limitError struct {
@@ -45,6 +49,7 @@ type visitor struct {
 	ports       int    // passive ports that wait for it
 	arrivals    bucket // connections that came to no login
 	commands    bucket // commands before login
+	known       bool   // somebody has logged in from there
 	seen        time.Time
 }
 
@@ -54,6 +59,9 @@ func newDoors(l Limits, total *places) *doors {
 		visitors: newTable[netip.Addr](maxVisitors, func(v *visitor) int64 {
 			if v.connections > 0 || v.ports > 0 {
 				return keep
+			}
+			if v.known { // takes a password, so that strangers do not drive devices out
+				return v.seen.Unix() + knownWorth
 			}
 			return v.seen.Unix()
 		}),
@@ -101,7 +109,7 @@ func (d *doors) full(v *visitor, now time.Time) error {
 		return &limitError{"startups_per_address", l.StartupsPerAddress}
 	case reached(d.connections, l.Connections):
 		return &limitError{"connections", l.Connections}
-	case l.Startups.refuses(d.startups, d.dice()):
+	case !v.known && l.Startups.refuses(d.startups, d.dice()):
 		return &limitError{"startups", l.Startups.Full}
 	}
 	burst := float64(max(l.ConnectionsPerAddress, l.ConnectionsPerSecond))
@@ -117,6 +125,7 @@ func (v *visit) loggedIn() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.settleStartup(false)
+	v.known = true
 	if v.admitted { // once for each connection: a device must not wash its address clean
 		return
 	}

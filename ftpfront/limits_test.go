@@ -163,6 +163,15 @@ func TestStartupsDropEarly(t *testing.T) {
 	}
 }
 
+// An address from which a device has logged in is not dropped early: strangers cannot keep it out, however many they are.
+func TestKnownAddressesAreNotDropped(t *testing.T) {
+	f := start(t, func(z *Zone) { z.Limits.Startups = Startups{1, 100, 1} })
+	f.loginFrom(t, "127.0.0.4").cmd(221, "QUIT")
+	f.dialFrom(t, "127.0.0.5", 220)
+	f.dialFrom(t, "127.0.0.6", 421)
+	f.loginFrom(t, "127.0.0.4").cmd(200, "NOOP")
+}
+
 // An address that connects and comes to no login is slowed down; one that logs in is not, however often it comes.
 func TestConnectionRate(t *testing.T) {
 	d := newDoors(Limits{ConnectionsPerAddress: 3, ConnectionsPerSecond: 1}, &places{})

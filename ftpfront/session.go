@@ -241,11 +241,14 @@ func (s *session) beginIdle() error {
 	if s.turn.ended != nil {
 		return s.turn.ended
 	}
-	s.turn.idle = true
 	until := time.Now().Add(s.zone.IdleTimeout)
 	if s.who.Device == "" && s.loginBy.Before(until) {
 		until = s.loginBy
 	}
+	if !time.Now().Before(until) { // a deadline says nothing about lines that have been read already
+		return errIdle
+	}
+	s.turn.idle = true
 	return s.conn.SetReadDeadline(until)
 }
 

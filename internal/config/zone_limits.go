@@ -47,7 +47,7 @@ func zoneLimitsSpec() blockSpec {
 			{name: "connections_per_second", kind: kindNumber, fallback: "2", example: "1",
 				meaning: "Connections of one address in the long run that come to no login; connections_per_address of them may come at once. What is more is answered with 421."},
 			{name: "startups", kind: kindText, fallback: "200:30:600", example: `"20:30:60"`,
-				meaning: "Connections that have not logged in (as MaxStartups of sshd): from the first number on, one more is answered with 421 with a chance of the second number in percent, which grows until, at the third number, all are."},
+				meaning: "Connections that have not logged in (as MaxStartups of sshd): from the first number on, one more is answered with 421 with a chance of the second number in percent, which grows until, at the third number, all are. An address from which a device has logged in before is let in."},
 			{name: "startups_per_address", kind: kindNumber, fallback: "30", example: "5",
 				meaning: "Connections of one address that have not logged in. One more is answered with 421."},
 			{name: "sessions_per_device", kind: kindNumber, fallback: "64", example: "4",
