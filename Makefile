@@ -66,8 +66,8 @@ bench: ## measure the gateway against its peers, and write docs/performance.md w
 microbench: ## run the benchmarks of single parts, none of the tests; ROUNDS times, for benchstat
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(ROUNDS) ./...
 
-soak: ## break devices, sessions and the gateway itself by the thousand
-	FTPGW_SOAK=1 $(GO) test -count=1 -timeout 60m -v -run 'TestKilledDevice|TestBrokenSessions|TestSpoolSurvivesKills' ./test
+soak: ## break devices, sessions and the gateway itself by the thousand; hostile clients beside honest ones
+	FTPGW_SOAK=1 $(GO) test -count=1 -timeout 60m -v -run 'TestKilledDevice|TestBrokenSessions|TestSpoolSurvivesKills|TestHostileClients' ./test
 	FTPGW_SOAK=1 $(GO) test -count=1 -timeout 60m -v -run 'TestKill$$|TestKilledInMidAppend' ./audit ./test
 
 fuzz: ## run every fuzz target for FUZZTIME
