@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -46,13 +47,17 @@ func writeMarkdown(w io.Writer, r accessReport) error {
 	return err
 }
 
-// writeCSV writes the matrix alone, for spreadsheets (RFC 4180).
+// writeCSV writes a report for spreadsheets (RFC 4180). The remarks are rows behind the matrix whose verdict is "remark".
 func writeCSV(w io.Writer, r accessReport) error {
 	out := csv.NewWriter(w)
 	if err := out.Write(columns()); err != nil {
 		return err
 	}
-	for _, row := range r.Rows {
+	rows := slices.Clone(r.Rows)
+	for _, line := range r.remarks() {
+		rows = append(rows, reportRow{Verdict: "remark", Reason: line})
+	}
+	for _, row := range rows {
 		cells := row.cells()
 		for i, cell := range cells {
 			// A cell that begins with one of these is a formula to spreadsheets, and may have been written by somebody else.
