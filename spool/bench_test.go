@@ -101,7 +101,7 @@ func storeSum(s *Spool, name, content, sum string) error {
 const many = 100_000
 
 // full makes a spool with many entries of 4 KiB in 100 directories, without waiting for the disk.
-func full(b *testing.B, o Options) Options {
+func full(b testing.TB, o Options) Options {
 	b.Helper()
 	sys := system()
 	create, open := sys.create, sys.open

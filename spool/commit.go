@@ -110,7 +110,7 @@ func (w *Writer) finish(it *item) error {
 func encodeTrailer(e Entry, data int64, key *spoolKey) ([]byte, error) {
 	rec, err := encodeRecord(e)
 	if err == nil {
-		rec, err = key.encrypt(rec)
+		rec, err = key.seal(rec, sealedRecord)
 	}
 	if err != nil {
 		return nil, err

@@ -4,9 +4,9 @@ package spool
 
 import (
 	"cmp"
+	"maps"
 	"path"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -184,16 +184,14 @@ func (s *Spool) Lookup(conduit, full string) []Entry {
 // of sub-directories with live entries at any depth. Both are sorted by name.
 func (s *Spool) Children(conduit, dir string) (files []Entry, dirs []string) {
 	s.mu.RLock()
-	if d := s.index.dirs[dirKey(conduit, dir)]; d != nil {
-		for _, list := range d.files {
-			files = append(files, list[len(list)-1].entry)
-		}
-		for name := range d.below {
-			dirs = append(dirs, name)
-		}
+	defer s.mu.RUnlock()
+	d := s.index.dirs[dirKey(conduit, dir)]
+	if d == nil {
+		return nil, nil
 	}
-	s.mu.RUnlock()
-	slices.SortFunc(files, func(a, b Entry) int { return strings.Compare(path.Base(a.Path), path.Base(b.Path)) })
-	slices.Sort(dirs)
-	return files, dirs
+	for _, name := range slices.Sorted(maps.Keys(d.files)) {
+		list := d.files[name]
+		files = append(files, list[len(list)-1].entry)
+	}
+	return files, slices.Sorted(maps.Keys(d.below))
 }

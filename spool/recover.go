@@ -5,6 +5,7 @@ package spool
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"path/filepath"
 	"runtime"
@@ -188,7 +189,8 @@ func (s *Spool) readAll(list []*found) error {
 func (s *Spool) readEntry(f *found, buf []byte) error {
 	foot, e, err := s.readRecord(s.entryPath(f.seq), buf)
 	if err == nil {
-		f.known, f.keys[0] = &e, foot.key
+		first := e
+		f.known, f.keys[0] = &first, foot.key
 		if e.ID != "" || e.Version != 0 || foot.key == 0 && foot.data != e.Size {
 			err = fmt.Errorf("%w: the record behind the data is not about them", errDamaged)
 		}
@@ -276,7 +278,7 @@ func (s *Spool) readRecord(path string, buf []byte) (_ footer, _ Entry, err erro
 	if err != nil {
 		return footer{}, Entry{}, err
 	}
-	line, err := key.decrypt(b[:foot.record])
+	line, err := key.unseal(b[:foot.record], sealedRecord)
 	if err != nil {
 		return footer{}, Entry{}, err
 	}
@@ -289,10 +291,15 @@ const maxRecord = 16 << 20
 
 // readAt fills b. A file that has become shorter is damaged.
 func readAt(f file, b []byte, offset int64) error {
-	if n, err := f.ReadAt(b, offset); n < len(b) {
-		return fmt.Errorf("%w: read: %w", errDamaged, err)
+	n, err := f.ReadAt(b, offset)
+	switch {
+	case n == len(b):
+		return nil
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: it became shorter while it was read", errDamaged)
+	default:
+		return fmt.Errorf("read: %w", err)
 	}
-	return nil
 }
 
 // admit takes what was found in one directory into the index, and puts the rest away.

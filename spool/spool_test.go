@@ -22,6 +22,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir := os.Getenv("SPOOL_TEST_CHILD"); dir != "" {
+		child(dir)
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
