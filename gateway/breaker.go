@@ -122,11 +122,12 @@ func (b *breaker) kick() {
 	}
 }
 
-// stop frees the timer.
+// stop frees the timer. Whoever comes next need not wait for the rest of the pause.
 func (b *breaker) stop() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stopTimer()
+	b.due = b.open
 }
 
 func (b *breaker) stopTimer() {
