@@ -113,6 +113,8 @@ func (u *uploadFile) settle(dialogue error) error {
 	return err
 }
 
+func (u *uploadFile) crosses() bool { return u.in.Crosses() }
+
 // downloadFile is the near end of RETR.
 type downloadFile struct {
 	common
@@ -155,6 +157,8 @@ func (d *downloadFile) settle(dialogue error) error {
 	}
 	return err
 }
+
+func (d *downloadFile) crosses() bool { return d.out.Crosses() }
 
 // listingFile is the near end of LIST, NLST and MLSD: lines, each ended by CRLF (RFC 959, 3.1.1.1: listings are type A) or by the
 // end of a record.
@@ -199,6 +203,9 @@ func (l *listingFile) Close() error {
 }
 
 func (l *listingFile) settle(dialogue error) error { return l.verdict(dialogue) }
+
+// crosses is false: the listing is made when the transfer begins.
+func (l *listingFile) crosses() bool { return false }
 
 // resetConnection ends a data connection so that the device sees that it broke off.
 func resetConnection(w io.Writer) {

@@ -2,7 +2,11 @@
 
 package ftpfront
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/ftpgw/ftpgw/gateway"
+)
 
 // errIsland ends all sessions while the gateway is an island, and keeps new ones from beginning.
 var errIsland = errors.New("the gateway is an island")
@@ -18,6 +22,19 @@ func (f *Front) SetIsland(on bool) {
 	}
 	for s := range f.sessions {
 		s.bar()
+	}
+}
+
+// BreakOff breaks off all transfers that are under way across a conduit. Their sessions go on.
+func (f *Front) BreakOff() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for s := range f.sessions {
+		s.turn.Lock()
+		if t := s.turn.task; t != nil && t.crosses {
+			t.running.cancel(gateway.ErrIsland)
+		}
+		s.turn.Unlock()
 	}
 }
 

@@ -30,6 +30,7 @@ type TransferState struct {
 type task struct {
 	exchange *exchange
 	running  *running
+	crosses  bool // it goes across a conduit
 }
 
 // Sessions are those that are open, the oldest first.

@@ -93,6 +93,8 @@ type file interface {
 	ftpserver.FileTransferError
 	// bind ties the file to its transfer, before the transfer begins.
 	bind(t *running)
+	// crosses reports whether the bytes go across a conduit while the transfer runs.
+	crosses() bool
 	// settle ends the file if nothing else has, and returns how the transfer went: nil is success.
 	settle(dialogue error) error
 }
@@ -102,7 +104,7 @@ func (s *session) transfer(ctx context.Context, x *exchange, way direction, f fi
 	t := &running{session: s, left: make(chan struct{})}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	defer t.cancel(nil)
-	s.busy(&task{x, t})
+	s.busy(&task{x, t, f.crosses()})
 	defer s.busy(nil)
 	f.bind(t)
 	d := &dtp{control: s.conn, endp: s.endpoint, file: f, logger: s.log, protect: s.protectData(), begun: func(conn *dataConn) error {

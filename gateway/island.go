@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"sync"
+
+	"github.com/ftpgw/ftpgw/policy"
 )
 
 // ErrIsland says that nothing crosses any conduit, in either direction, because an operator wants it so. It is Temporary: a device
@@ -36,6 +38,15 @@ func (g *Gateway) AwaitCalm(ctx context.Context) error {
 // AwaitStill returns when no operation on a conduit is under way any more, or when ctx ends, with its error.
 func (g *Gateway) AwaitStill(ctx context.Context) error {
 	return g.gate.await(ctx, func() bool { return g.gate.inside == 0 })
+}
+
+// Crosses reports whether the upload goes to a conduit now, and not into the spool.
+func (in *Incoming) Crosses() bool { return in.decision.Deliver.Acknowledge != policy.Spooled }
+
+// Crosses reports whether the download comes from a conduit now, and not from the spool.
+func (out *Outgoing) Crosses() bool {
+	_, crosses := out.download.(*gatedDownload)
+	return crosses
 }
 
 // gate is what everything that goes to a conduit passes through. The zero gate is open.

@@ -276,8 +276,18 @@ rule "held" {
   }
 }
 ` + allowAll})
-	f := g.login(0)
+	f, crossing, spooling := g.login(0), g.login(0), g.login(0)
+	lost, kept := crossing.data("STOR /lost"), spooling.data("STOR /held/kept")
+	write(t, lost, []byte("lost"))
+	write(t, kept, []byte("ke"))
+	g.waitTemp(0)
 	g.succeed("island", "on")
+	crossing.expectReply("STOR", crossing.read(), 451)
+	_ = lost.Close()
+	crossing.expect(200, "NOOP")
+	write(t, kept, []byte("pt"))
+	_ = kept.Close()
+	spooling.expectReply("STOR", spooling.read(), 226)
 	f.put("/held/one", []byte("one"))
 	if r := f.store("/direct", bytes.NewReader([]byte("direct"))); r.code != 450 {
 		t.Errorf("an upload that would cross: %v, want 450", r)
@@ -287,6 +297,6 @@ rule "held" {
 		t.Errorf("on the server: %q", files)
 	}
 	g.succeed("island", "off")
-	eventually(t, "all is delivered", func() bool { return len(filesBelow(t, g.home(0))) == 2 })
+	eventually(t, "all is delivered", func() bool { return len(filesBelow(t, g.home(0))) == 3 })
 	f.put("/direct", []byte("direct"))
 }

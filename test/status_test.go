@@ -3,6 +3,10 @@
 package test
 
 import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -57,5 +61,37 @@ func TestStatus(t *testing.T) {
 	})
 	if text := g.succeed("status"); !strings.Contains(text, "DOWN since") || !strings.Contains(text, "last error:") {
 		t.Errorf("with the conduit down:\n%s", text)
+	}
+}
+
+// status --watch shows it again and again, with --json a line each time, and ends with Ctrl-C as if nothing had happened.
+func TestStatusWatch(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, setup{})
+	cmd := exec.Command(binary(t), "status", "--config", g.configFile(), "--watch", "--json")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(out)
+	for range 2 {
+		var s gatewayStatus
+		if !lines.Scan() {
+			t.Fatalf("no further line: %v", lines.Err())
+		}
+		if err := json.Unmarshal(lines.Bytes(), &s); err != nil || s.Gateway.PID != g.cmd.Process.Pid {
+			t.Errorf("%v in %s", err, lines.Text())
+		}
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() { // until it has ended
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v", err)
 	}
 }

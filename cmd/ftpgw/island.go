@@ -198,6 +198,7 @@ func (i *island) apply(ctx context.Context) error {
 	defer cancel()
 	i.gateway.Isolate()
 	i.front.SetIsland(s.Mode != string(config.IslandSpool))
+	i.front.BreakOff()
 	calm, stop := context.WithTimeout(ctx, islandCalm)
 	if err := i.gateway.AwaitCalm(calm); err != nil {
 		i.logger.Warn("transfers that were broken off may have left a temporary file on the far side until the island is over", "error", err)
