@@ -40,7 +40,7 @@ func shapeOf(output string) string {
 		{`\b(\d+h)?(\d+m)?\d+s\b`, "DURATION"},
 		{`\b\d+(\.\d+)? (bytes|[KMGT]iB)\b`, "SIZE"},
 		{`\b\d+\b`, "N"},
-		{`N (device|rule|session|connection)s?\b`, "N $1"},
+		{`N (device|rule|session|connection|limit)s?\b`, "N $1"},
 		{`, checkpoint at N DURATION ago`, ""},
 	} {
 		output = regexp.MustCompile(r.what).ReplaceAllString(output, r.with)
