@@ -74,35 +74,44 @@ func (s *station) losePower() {
 	s.must("-n", s.space, "link", "set", s.there, "down")
 }
 
-// dial connects from the station: a socket belongs to the network of the thread that makes it.
+// dial connects from the station.
 func (s *station) dial(addr string) net.Conn {
 	s.t.Helper()
-	type result struct {
-		conn net.Conn
-		err  error
-	}
-	done := make(chan result)
+	return dialIn(s.t, s.space, addr)
+}
+
+// dialIn connects from a network namespace. The connection is closed when the test ends.
+func dialIn(t testing.TB, space, addr string) (conn net.Conn) {
+	t.Helper()
+	in(t, space, func() (err error) {
+		conn, err = net.DialTimeout("tcp", addr, patience)
+		return err
+	})
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// in runs f in a network namespace: a socket and a process belong to that of the thread that makes them.
+func in(t testing.TB, space string, f func() error) {
+	t.Helper()
+	done := make(chan error)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, and with it its place in the station
-		space, err := os.Open("/run/netns/" + s.space)
-		if err != nil {
-			done <- result{err: err}
-			return
-		}
-		defer space.Close()
-		if err := unix.Setns(int(space.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- result{err: err}
-			return
-		}
-		conn, err := net.DialTimeout("tcp", addr, patience)
-		done <- result{conn, err}
+		done <- func() error {
+			runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, and with it its place in the namespace
+			file, err := os.Open("/run/netns/" + space)
+			if err != nil {
+				return err
+			}
+			defer file.Close()
+			if err := unix.Setns(int(file.Fd()), unix.CLONE_NEWNET); err != nil {
+				return err
+			}
+			return f()
+		}()
 	}()
-	r := <-done
-	if r.err != nil {
-		s.t.Fatalf("connect from the station: %v", r.err)
+	if err := <-done; err != nil {
+		t.Fatalf("in the network namespace %s: %v", space, err)
 	}
-	s.t.Cleanup(func() { _ = r.conn.Close() })
-	return r.conn
 }
 
 // A station loses its power in the middle of an upload: no packet says so. The upload is broken off when its data have stalled, and

@@ -64,6 +64,12 @@ func Cannot(tb testing.TB, format string, args ...any) {
 // there is no sshd, unless FTPGW_REQUIRE_REAL is set.
 func Start(tb testing.TB, extra ...string) *Server {
 	tb.Helper()
+	return StartAt(tb, "127.0.0.1", extra...)
+}
+
+// StartAt is Start for a server at another address of this machine.
+func StartAt(tb testing.TB, host string, extra ...string) *Server {
+	tb.Helper()
 	if _, err := os.Stat(program); err != nil {
 		Cannot(tb, "OpenSSH server is missing: %v", err)
 	}
@@ -74,7 +80,7 @@ func Start(tb testing.TB, extra ...string) *Server {
 	dir := tb.TempDir()
 	s := &Server{
 		tb: tb, dir: dir, User: me.Username, Root: filepath.Join(dir, "root"), Identity: filepath.Join(dir, "id_ed25519"),
-		KnownHosts: filepath.Join(dir, "known_hosts"), config: filepath.Join(dir, "sshd_config"), Addr: freeAddr(tb),
+		KnownHosts: filepath.Join(dir, "known_hosts"), config: filepath.Join(dir, "sshd_config"), Addr: freeAddr(tb, host),
 	}
 	if err := s.prepare(extra); err != nil {
 		tb.Fatalf("prepare sshd: %v", err)
@@ -85,9 +91,9 @@ func Start(tb testing.TB, extra ...string) *Server {
 }
 
 // freeAddr is an address that was free a moment ago; sshd cannot choose a port itself.
-func freeAddr(tb testing.TB) string {
+func freeAddr(tb testing.TB, host string) string {
 	tb.Helper()
-	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		tb.Fatalf("find a free port: %v", err)
 	}
