@@ -137,7 +137,7 @@ func coversPrefixes(a, b []netip.Prefix) bool {
 
 // differs reports whether it matters which of the rules decides.
 func (r *compiled) differs(e *compiled) bool {
-	return r.Deny != e.Deny || !r.Deny && (r.Deliver != e.Deliver || r.PathTemplate != e.PathTemplate || r.Content != e.Content)
+	return r.Deny != e.Deny || !r.Deny && (r.Deliver != e.Deliver || r.PathTemplate != e.PathTemplate || r.Content != e.Content || r.Limits != e.Limits)
 }
 
 // overlap reports whether there may be a question that both rules match.

@@ -73,7 +73,7 @@ type explained struct {
 	Reason  string `json:"reason"`
 }
 
-func (g *gw) explain(op policy.Operation, name string) (e explained, status int) {
+func (g *gw) explain(op policy.Operation, name string) (e explained, steps []audit.TraceStep, status int) {
 	g.t.Helper()
 	cmd := exec.Command(binary(g.t), "explain", "--config", filepath.Join(g.dir, "ftpgw.hcl"), "--device", g.devices[0].name, "--from", "127.0.0.1",
 		"--op", string(op), "--path", name, "--json")
@@ -82,10 +82,14 @@ func (g *gw) explain(op policy.Operation, name string) (e explained, status int)
 	if err != nil && !errors.As(err, &exit) {
 		g.t.Fatal(err)
 	}
-	if err := json.Unmarshal(out, &e); err != nil {
+	var trace struct {
+		Steps []audit.TraceStep `json:"steps"`
+	}
+	if err := errors.Join(json.Unmarshal(out, &e), json.Unmarshal(out, &trace)); err != nil {
 		g.t.Fatalf("explain %s %s: %v in %q", op, name, err, out)
 	}
-	return e, cmd.ProcessState.ExitCode()
+	steps = slices.DeleteFunc(trace.Steps, func(s audit.TraceStep) bool { return s.Outcome == policy.NotReached })
+	return e, steps, cmd.ProcessState.ExitCode()
 }
 
 // For every operation there is a directory in which a rule allows it, one in which a rule denies it, and one of which no rule speaks.
@@ -119,15 +123,16 @@ func repliesOf(t *testing.T, verb string) string {
 }
 
 // What ftpgw explain says is what happens over FTP, for every operation: the same verdict by the same rule for the same reason, with
-// the code that the reply table names; and it is on record so.
+// the code that the reply table names; and it is on record so, denials with what each rule said.
 func TestEveryOperationAsExplained(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t, setup{rules: operationRules()})
+	g := startGateway(t, setup{rules: operationRules(), audit: "trace_denials = true"})
 	f := g.login(0)
 	type outcome struct {
 		op   policy.Operation
 		name string
 		explained
+		steps []audit.TraceStep
 	}
 	var outcomes []outcome
 	var asked []policy.Operation
@@ -147,7 +152,7 @@ func TestEveryOperationAsExplained(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			e, status := g.explain(s.op, name)
+			e, trace, status := g.explain(s.op, name)
 			want := map[string]explained{
 				"may":  {"allowed", "may-" + string(s.op), "allowed: " + string(s.op)},
 				"no":   {"denied", "no-" + string(s.op), "denied: " + string(s.op)},
@@ -164,7 +169,7 @@ func TestEveryOperationAsExplained(t *testing.T) {
 			if r.code != code || !strings.Contains(repliesOf(t, s.verb), fmt.Sprint(code)) {
 				t.Errorf("%s %s: %v, want %d; the reply table names %s", s.verb, name, r, code, repliesOf(t, s.verb))
 			}
-			outcomes = append(outcomes, outcome{s.op, name, e})
+			outcomes = append(outcomes, outcome{s.op, name, e, trace})
 		}
 	}
 	for _, op := range policy.Operations() {
@@ -176,8 +181,8 @@ func TestEveryOperationAsExplained(t *testing.T) {
 	writeFile(t, filepath.Join(g.home(0), "may", "moved"), strings.NewReader("content"))
 	f.expect(350, "RNFR /may/moved")
 	f.expect(550, "RNTO /no/moved")
-	e, _ := g.explain(policy.Rename, "/no/moved")
-	outcomes = append(outcomes, outcome{policy.Rename, "/no/moved", e})
+	e, trace, _ := g.explain(policy.Rename, "/no/moved")
+	outcomes = append(outcomes, outcome{policy.Rename, "/no/moved", e, trace})
 
 	records := g.records()
 	for _, o := range outcomes {
@@ -188,6 +193,8 @@ func TestEveryOperationAsExplained(t *testing.T) {
 			t.Errorf("%s %s was %s, which is not on record", o.op, o.name, o.Verdict)
 		} else if r := records[i]; r.Rule != o.Rule || r.Reason != o.Reason {
 			t.Errorf("%s %s is on record as decided by %q (%s), and explain says %+v", o.op, o.name, r.Rule, r.Reason, o.explained)
+		} else if o.Verdict == "denied" && !slices.Equal(r.Trace, o.steps) {
+			t.Errorf("%s %s is on record with the trace %+v, and explain says %+v", o.op, o.name, r.Trace, o.steps)
 		}
 	}
 }
