@@ -84,6 +84,9 @@ type fixture struct {
 
 const password = "correct horse"
 
+// maxListed is how many entries a directory may have.
+const maxListed = 1000
+
 // start is startWith without limits on all zones together.
 func start(t *testing.T, change func(*Zone)) *fixture {
 	t.Helper()
@@ -110,6 +113,7 @@ func startWith(t *testing.T, totals Totals, change func(*Zone)) *fixture {
 	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 	gw := gateway.New(gateway.Options{
 		Policy: everything(t), Remotes: map[string]gateway.Remote{"far": f.remote}, Log: f.log, Logger: logger, Now: now,
+		Limits: gateway.Limits{ListingEntries: maxListed},
 	})
 	f.front = New(Options{
 		Zones: []Zone{zone}, Limits: totals, Gateway: gw, Log: f.log, Logger: logger, Now: now,

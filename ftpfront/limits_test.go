@@ -4,6 +4,7 @@ package ftpfront
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/gateway"
 )
 
 // dialFrom connects from an address of loopback and returns the first reply.
@@ -245,6 +247,43 @@ func TestTransferLimit(t *testing.T) {
 	}
 	c.expect(226)
 	d.store(226, "STOR y", []byte("y"))
+}
+
+// A directory is listed whole or not at all: at the limit with 226, above it with 550 and no data connection.
+func TestListingLimit(t *testing.T) {
+	f := start(t, nil)
+	c := f.login(t)
+	for i := range maxListed {
+		f.remote.Put(fmt.Sprintf("/relay/d/%d", i), []byte("x"))
+	}
+	if got := strings.Count(string(c.fetch("NLST /d")), "\r\n"); got != maxListed {
+		t.Errorf("%d names", got)
+	}
+	f.remote.Put("/relay/d/more", []byte("x"))
+	for _, command := range []string{"NLST /d", "LIST /d", "MLSD /d", "LIST /d/*"} {
+		c.pasv()
+		c.cmd(550, command)
+	}
+	c.cmd(550, "STAT /d")
+	f.incident(t, audit.SecurityLimit, "listing_entries")
+	c.cmd(213, "SIZE /d/more")
+}
+
+// A link on the server that leads out of the home is refused, and told of.
+func TestLinkOutOfTheHomeIsRecorded(t *testing.T) {
+	r := failure(beforeTransfer, fmt.Errorf("stat: %w", gateway.ErrOutside))
+	if r.code != 550 {
+		t.Errorf("got %d", r.code)
+	}
+	for _, a := range attacks() {
+		if errors.Is(r.cause, a.cause) {
+			if a.event != audit.SecurityName || a.kind != "link" {
+				t.Errorf("it is a %s of kind %s", a.event, a.kind)
+			}
+			return
+		}
+	}
+	t.Error("it is no attack")
 }
 
 // A line is as long as the zone says, at the byte.
