@@ -170,7 +170,11 @@ func (s *Spool) makeDir(dir string) error {
 // flush puts directories on stable storage and makes entries visible. An error ends the spool: which of the names that were changed
 // since the last flush will be there after a power cut is not known, and no later fsync can tell.
 func (s *Spool) flush(dirs []string, items []*item) error {
-	if err := s.flushDirs(dirs, items); err != nil {
+	err := s.Err() // after a failure of the batch before, an fsync that succeeds proves nothing
+	if err == nil {
+		err = s.flushDirs(dirs, items)
+	}
+	if err != nil {
 		for _, it := range items { // nobody was told that they are there
 			if rm := s.sys.remove(s.entryPath(it.seq)); rm != nil && !errors.Is(rm, fs.ErrNotExist) {
 				s.logger.Warn("a file that was not confirmed is left in the spool", "entry", it.entry.ID, "error", rm)
