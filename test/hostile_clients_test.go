@@ -111,13 +111,13 @@ func (g *gw) attack(count int, stop <-chan struct{}) (connections *atomic.Int64,
 		wg.Go(func() {
 			r := rand.New(rand.NewPCG(uint64(i), 8))
 			address := fmt.Sprintf("127.66.%d.%d", i%200/100, 1+i%100)
-			// The clients share the processors with the gateway: who is turned away comes back after a while, so that what is measured
-			// is the gateway.
-			for wait := 500; ; wait = 5000 {
+			// The clients share the processors with the gateway: they come within some seconds, and who is turned away comes back after
+			// as many, so that what is measured is the gateway.
+			for {
 				select {
 				case <-stop:
 					return
-				case <-time.After(time.Duration(r.IntN(wait)) * time.Millisecond):
+				case <-time.After(time.Duration(r.IntN(often(500, 5000))) * time.Millisecond):
 				}
 				conn, err := from(g.t.Context(), address, g.addr)
 				if err != nil {
@@ -179,14 +179,15 @@ func TestHostileClients(t *testing.T) {
 		devices = append(devices, newDevice(fmt.Sprintf("relay-%02d", i)))
 	}
 	g := startGateway(t, setup{devices: devices, limits: "    login_delay = \"100ms\"", zone: `login_timeout = "10s"`})
-	rounds, count := often(3, 40), often(200, 2000)
+	rounds, count := often(5, 100), often(200, 2000)
 	g.honest(t, "warm", 1)
 	calm := g.honest(t, "calm", rounds)
 	descriptors, memory := g.descriptors(), g.memory()
 	stop := make(chan struct{})
 	connections, wait := g.attack(count, stop)
-	eventually(t, "the attack is under way", func() bool { return connections.Load() >= int64(count) })
+	eventually(t, "the attack is under way", func() bool { return connections.Load() >= int64(count)/10 })
 	stormy := g.honest(t, "storm", rounds)
+	eventually(t, "all hostile clients have come", func() bool { return connections.Load() >= int64(count) })
 	peak := g.memory()
 	close(stop)
 	wait()
