@@ -227,6 +227,9 @@ func TestSpoolIsFull(t *testing.T) {
 		t.Errorf("NLST: %q", list)
 	}
 	s.Restart()
-	eventually(t, "delivery", func() bool { return len(filesBelow(t, g.home(0))) == 2 })
+	eventually(t, "the spool is empty", func() bool { return len(filesBelow(t, filepath.Join(g.dir, "spool", "entries"))) == 0 })
+	if got := filesBelow(t, g.home(0)); len(got) != 2 {
+		t.Errorf("across: %q", got)
+	}
 	f.put("/e", content(t, 90_000, 4)) // there is room again
 }

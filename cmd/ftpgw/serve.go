@@ -172,6 +172,7 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 		return errors.Join(err, log.Close())
 	}
 	defer func() { err = errors.Join(err, socket.Close()) }()
+	limitMemory(cfg.Limits, logger) // reads the cgroup, which the sandbox hides
 	confined, err := h.confined(cfg, logger)
 	if err != nil {
 		return errors.Join(err, log.Close())
@@ -285,7 +286,6 @@ func (a *appliance) assemble() error {
 	if err != nil {
 		return err
 	}
-	limitMemory(a.cfg.Limits, a.logger)
 	a.front = ftpfront.New(ftpfront.Options{
 		Zones: zones, Devices: frontDevices(a.cfg.Devices), Limits: limits,
 		Gateway: a.gateway, Log: a.recorder, Logger: a.logger, Now: time.Now,
