@@ -28,10 +28,10 @@ func (s *Spool) entryPath(seq uint64) string {
 	return filepath.Join(s.dirPath(seq>>dirBits), entryID(seq))
 }
 
-// Commit makes the upload an entry, which waits to be delivered. sum is the SHA-256 of its bytes, in hex. last, where not nil, is asked when data and record are
-// on stable storage, just before the rename; its error ends the upload and is found with errors.Is. With nil the entry is on stable
-// storage and visible. With an error there is no entry, except after a failure of the file system that makes the spool fail as a
-// whole: then it is not known whether the next Open finds one.
+// Commit makes the upload an entry, which waits to be delivered. sum is the SHA-256 of its bytes, in hex. last, where not nil, is
+// asked when data and record are on stable storage, just before the rename; its error ends the upload and is found with errors.Is.
+// With nil the entry is on stable storage and visible. With an error there is no entry, except after a failure of the file system
+// that makes the Spool fail as a whole: then it is not known whether the next Open finds one.
 func (w *Writer) Commit(sum string, last func() error) (Entry, error) {
 	return w.CommitAs(Waiting, sum, last)
 }

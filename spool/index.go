@@ -40,7 +40,8 @@ type Count struct {
 	Bytes   int64 `json:"bytes"`
 }
 
-// directory is one directory of the devices' file system, as far as live entries are in it. Its key is the conduit, a zero byte and the path.
+// directory is one directory of the devices' file system, as far as live entries are in it. Its key is the conduit, a zero byte and
+// the path.
 type directory struct {
 	files map[string][]*item // versions of a name, oldest first
 	below map[string]int     // names of sub-directories, and how many entries they hold at any depth

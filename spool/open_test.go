@@ -18,7 +18,7 @@ func aftermath(t *testing.T) Options {
 	o := Options{Dir: fastDir(t)}
 	for range 2 { // directories
 		s := open(t, o)
-		for _, name := range []string{"whole", "changed", "damaged", "removed"} {
+		for _, name := range []string{"whole", "changed", "damaged", "record damaged", "removed"} {
 			e := store(t, s, "/"+name, name)
 			if name == "whole" {
 				continue
@@ -30,6 +30,8 @@ func aftermath(t *testing.T) Options {
 			switch name {
 			case "damaged":
 				edit(t, s.entryPath(it.seq), func(b []byte) []byte { return b[1:] })
+			case "record damaged":
+				edit(t, s.recordPath(it.seq), func(b []byte) []byte { return b[1:] })
 			case "removed":
 				if err := os.Remove(s.entryPath(it.seq)); err != nil {
 					t.Fatal(err)
@@ -66,7 +68,7 @@ func sound(t *testing.T, where string, o Options) {
 		t.Errorf("%s: entries %q", where, names)
 	}
 	apart, err := os.ReadDir(filepath.Join(o.Dir, damagedDir))
-	if err != nil || len(apart) != 4 || s.Recovered().SetApart != 2 {
+	if err != nil || len(apart) != 8 || s.Recovered().SetApart != 4 {
 		t.Errorf("%s: set apart are %v, %v", where, apart, err)
 	}
 	if n := incoming(t, o.Dir); n != 0 {
@@ -85,7 +87,7 @@ func sound(t *testing.T, where string, o Options) {
 func TestRecovery(t *testing.T) {
 	o := aftermath(t)
 	s := open(t, o)
-	if r := s.Recovered(); r.Entries != 4 || r.Bytes != 24 || r.Incomplete != 3 || r.Orphans != 1 || len(r.Damaged) != 1 || r.SetApart != 2 {
+	if r := s.Recovered(); r.Entries != 4 || r.Bytes != 24 || r.Incomplete != 3 || r.Orphans != 1 || len(r.Damaged) != 2 || r.SetApart != 4 {
 		t.Errorf("recovered %+v", r)
 	}
 	if err := s.Close(); err != nil {

@@ -32,8 +32,8 @@ func (s *Spool) readAll(list []*found) error {
 	return errors.Join(errs...)
 }
 
-// readEntry reads the record that stands behind the data, and the one beside it, which is newer, if there is one. What is damaged is noted in f; an
-// error is what says nothing about the entry.
+// readEntry reads the record that stands behind the data, and the one beside it, which is newer, if there is one. What is damaged is
+// noted in f; an error is what says nothing about the entry.
 func (s *Spool) readEntry(f *found, buf []byte) error {
 	foot, e, err := s.readRecord(s.entryPath(f.seq), buf)
 	if err == nil {

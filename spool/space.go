@@ -63,7 +63,8 @@ func (s *space) reserveUpTo(n int64) (int64, error) {
 	err = fmt.Errorf("no room in the spool: the file system has %d bytes free, %d must stay free: %w", free, s.minFree, syscall.ENOSPC)
 	if s.max > 0 && s.max-s.used-s.reserved < room {
 		room = s.max - s.used - s.reserved
-		err = fmt.Errorf("no room in the spool: it holds %d of at most %d bytes, %d more are on their way: %w", s.used, s.max, s.reserved, syscall.ENOSPC)
+		err = fmt.Errorf("no room in the spool: it holds %d of at most %d bytes, %d more are on their way: %w",
+			s.used, s.max, s.reserved, syscall.ENOSPC)
 	}
 	if n <= room {
 		s.reserved += n

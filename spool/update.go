@@ -118,7 +118,7 @@ func (s *Spool) changed(it *item, change func(*Entry) error) (*pending, error) {
 		return nil, err
 	}
 	if !e.unchanged(&was) || !e.State.valid() {
-		return nil, fmt.Errorf("change spooled file %s: its ID, size, digest, version or time of acceptance was changed, or the state %q does not exist", was.ID, e.State)
+		return nil, fmt.Errorf("change spooled file %s: what is fixed with the commit was changed, or the state %q does not exist", was.ID, e.State)
 	}
 	if err := e.Meta.check(); err != nil {
 		return nil, fmt.Errorf("change spooled file %s: %w", was.ID, err)
@@ -203,7 +203,8 @@ func (s *Spool) replaceAll(todo []*pending) error {
 func (s *Spool) recordPath(seq uint64) string { return s.entryPath(seq) + recordSuffix }
 
 // Remove removes entries. With nil they are gone from stable storage. With an error some are gone, and of one it is not known: as long
-// as Get finds it Remove can be called again, though OpenData may say fs.ErrNotExist already. Errors: fs.ErrNotExist where there is no such entry, and then none is removed, those of the file system, and Err's.
+// as Get finds it Remove can be called again, though OpenData may say fs.ErrNotExist already. Errors: fs.ErrNotExist where there is
+// no such entry, and then none is removed, those of the file system, and Err's.
 func (s *Spool) Remove(ids ...string) error {
 	end, err := s.begin()
 	if err != nil {
