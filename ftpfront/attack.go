@@ -96,6 +96,10 @@ func (s *session) tell(r reply) {
 	var limit *limitError
 	if errors.As(r.cause, &limit) {
 		s.incident(audit.SecurityLimit, limit.name, r.cause, lines)
+		return
+	}
+	if lines > 0 {
+		s.incident(audit.SecurityFlood, "unanswered", r.cause, lines)
 	}
 }
 

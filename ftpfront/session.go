@@ -134,7 +134,9 @@ func (s *session) badLine(err error) error {
 	case errors.Is(err, errControlCharacter):
 		return x.finish(answer(501, "Invalid character in command.").because(err))
 	case errors.Is(err, errIdle):
-		return errors.Join(err, x.finish(answer(421, "Idle for too long, closing control connection.").because(err)))
+		r := answer(421, "Idle for too long, closing control connection.").because(err)
+		r.swallow = s.who.Device == "" // a stranger has not been idle, perhaps, but made to wait
+		return errors.Join(err, x.finish(r))
 	case errors.Is(err, errShutdown), errors.Is(err, errRevoked), errors.Is(err, errIsland):
 		return errors.Join(err, x.finish(failure(beforeTransfer, err)))
 	}
