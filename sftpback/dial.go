@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync/atomic"
 	"syscall"
-	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -63,8 +61,7 @@ func (d *dialer) dial(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	conn := &heardConn{Conn: raw, begun: time.Now()}
-	conn.hear()
+	conn := newHeardConn(raw)
 	// The handshake knows no context: the end of ctx closes the connection under it.
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	l, err := d.start(ctx, conn)
@@ -76,7 +73,7 @@ func (d *dialer) dial(ctx context.Context) (*link, error) {
 		l.wait()
 		err = ctx.Err()
 	}
-	_ = raw.Close()
+	_ = conn.Close()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		err = fmt.Errorf("not connected within %v: %w", d.cfg.DialTimeout, err)
 	}
@@ -127,23 +124,3 @@ func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*ssh.Client, err
 	}
 	return ssh.NewClient(cc, channels, requests), nil
 }
-
-// heardConn remembers when bytes last came in, so that a connection is not given up while it carries something.
-type heardConn struct {
-	net.Conn
-	begun time.Time    // what last is counted from, so that a clock that is set does not matter
-	last  atomic.Int64 // nanoseconds from begun
-}
-
-func (c *heardConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if n > 0 {
-		c.hear()
-	}
-	return n, err
-}
-
-func (c *heardConn) hear() { c.last.Store(int64(time.Since(c.begun))) }
-
-// silent is the time since something was last heard.
-func (c *heardConn) silent() time.Duration { return time.Since(c.begun) - time.Duration(c.last.Load()) }
