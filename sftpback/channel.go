@@ -24,8 +24,8 @@ type channel struct {
 	link      *link
 	client    *wire.Client
 	timeout   time.Duration
-	readSize  int // bytes in one read
-	writeSize int // bytes in one write
+	writeSize int          // bytes in one write
+	readSize  atomic.Int64 // bytes in one read
 
 	begun time.Time    // what times are counted from, so that a clock that is set does not matter
 	heard atomic.Int64 // when bytes last came in, in nanoseconds from begun
@@ -38,6 +38,20 @@ type channel struct {
 
 // stamp is a time as heard and slow hold it.
 func (ch *channel) stamp(t time.Time) int64 { return int64(t.Sub(ch.begun)) }
+
+// reads is how many bytes are asked for in one read.
+func (ch *channel) reads() int { return int(ch.readSize.Load()) }
+
+// gave notes that a read brought fewer bytes than were asked for, and more followed. Some servers never send more than 32 KiB, whatever they
+// say; to ask for the rest of each packet would take a round trip each time.
+func (ch *channel) gave(n int) {
+	if n >= leastRead && n < ch.reads() {
+		ch.readSize.Store(int64(n))
+	}
+}
+
+// leastRead is a size below which a read is not taken for what the server is able to send.
+const leastRead = 16 << 10
 
 // has reports whether the server offers an extension in the version that this program knows.
 func (ch *channel) has(extension string) bool {

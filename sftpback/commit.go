@@ -111,14 +111,15 @@ func (u *upload) rename(ctx context.Context) (atomic bool, err error) {
 // closeAndRename closes the file, where that has not been done, and renames it in the same flight. The file has been flushed and its
 // size compared before: what closing it could still bring to light is no reason to doubt what it holds.
 func (u *upload) closeAndRename(ctx context.Context) error {
-	if !u.opened {
+	first := u.lanes[0]
+	if !first.opened {
 		return u.ch.posixRename(ctx, u.temp, u.final)
 	}
-	closing, err := u.ch.send("close", u.temp, func() *wire.Call { return u.ch.client.CloseHandle(u.handle) })
+	closing, err := u.ch.send("close", u.temp, func() *wire.Call { return u.ch.client.CloseHandle(first.handle) })
 	if err != nil {
 		return err
 	}
-	u.opened = false
+	first.opened = false
 	err = u.ch.posixRename(ctx, u.temp, u.final)
 	if cerr := closing.status(false); cerr != nil && err == nil {
 		u.conduit.log.Warn("the server could not close a file that it has flushed", "path", u.final, "error", cerr)

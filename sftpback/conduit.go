@@ -58,7 +58,8 @@ type Conduit struct {
 	locks     keylock.Locks
 	active    activeFiles
 	buffers   buffers
-	reads     budget // large packets that are being read
+	reads     budget        // large packets that are being read
+	far       time.Duration // the round trip from which on a large file takes several channels
 
 	run     string        // identifies this run in the names of temporary files
 	counter atomic.Uint32 // of temporary files
@@ -85,7 +86,7 @@ func New(cfg Config) (*Conduit, error) {
 	if _, err := rand.Read(id); err != nil {
 		return nil, fmt.Errorf("conduit %s: make a run id: %w", cfg.Name, err)
 	}
-	c := &Conduit{cfg: cfg, log: cfg.Logger, run: hex.EncodeToString(id), leftovers: newLeftovers(), reads: newBudget(readBudget / maxPacket)}
+	c := &Conduit{cfg: cfg, log: cfg.Logger, run: hex.EncodeToString(id), leftovers: newLeftovers(), reads: newBudget(readBudget / maxPacket), far: farAway}
 	c.pool = newPool(&dialer{cfg: cfg, hosts: hosts, who: who, connect: connectTCP}, cfg)
 	return c, nil
 }

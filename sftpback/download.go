@@ -9,20 +9,20 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"time"
 
 	"github.com/ftpgw/ftpgw/gateway"
-	"github.com/ftpgw/ftpgw/sftpback/wire"
 )
 
 // download is one file on its way from the server. It holds a channel until it is closed.
 type download struct {
 	conduit *Conduit
 	ch      *channel // nil when it is closed
-	handle  wire.Handle
-	name    string // remote path
+	name    string   // remote path
 	info    fs.FileInfo
 	offset  int64
-	first   *readPart // asked for when the file was opened, or nil
+	trip    time.Duration // what a round trip takes, or a little more
+	ahead   *readAhead    // nil when nothing more is to be read
 }
 
 // Open opens a regular file for reading from offset.
@@ -41,6 +41,7 @@ func (c *Conduit) Open(ctx context.Context, l gateway.Location, offset int64) (g
 }
 
 func (c *Conduit) open(ctx context.Context, ch *channel, l gateway.Location, offset int64) (*download, error) {
+	begun := time.Now()
 	at, err := c.resolve(ctx, ch, l, followLast)
 	if err != nil {
 		return nil, err
@@ -51,41 +52,41 @@ func (c *Conduit) open(ctx context.Context, ch *channel, l gateway.Location, off
 	if err := replaceable(at.info); err != nil {
 		return nil, err // a named pipe would block the server
 	}
-	d := &download{conduit: c, ch: ch, offset: offset, name: at.remote}
-	if d.handle, err = ch.openFile(ctx, at.remote); err != nil {
+	d := &download{conduit: c, ch: ch, offset: max(offset, 0), name: at.remote, trip: time.Since(begun)}
+	d.ahead = newReadAhead(d, at.info.Size())
+	d.ahead.widen() // the other channels open the file in the same flight as this one
+	own := d.ahead.lanes[0]
+	if own.handle, err = ch.openFile(ctx, at.remote); err != nil {
+		d.ahead.drop()
 		return nil, fmt.Errorf("open: %w", err)
 	}
-	if err := d.look(at.info); err != nil {
+	own.opened = true
+	if err = d.look(); err == nil && (offset < 0 || offset > d.info.Size()) {
+		err = fmt.Errorf("%w: %d of %d", gateway.ErrBadOffset, offset, d.info.Size())
+	}
+	if err != nil {
 		return nil, errors.Join(err, d.finish())
 	}
 	return d, nil
 }
 
-// look asks for the file's attributes and, in the same flight, for its first bytes, as many as the look before it was opened has shown.
-func (d *download) look(before fs.FileInfo) error {
-	look, err := d.ch.send("fstat", d.name, func() *wire.Call { return d.ch.client.Fstat(d.handle, d.name) })
+// look asks for the file's attributes and, in the same flight, for its first bytes, as far as the look before it was opened has shown
+// that there are any.
+func (d *download) look() error {
+	look, err := d.ahead.lanes[0].stat(d.name)
 	if err != nil {
 		return err
 	}
-	if d.offset >= 0 && d.offset < before.Size() {
-		if d.first, err = d.ask(d.offset, min(before.Size()-d.offset, int64(d.ch.readSize))); err != nil {
-			return err
-		}
+	if err := d.ahead.start(); err != nil {
+		return err
 	}
 	if d.info, err = look.info(); err != nil {
 		return err
 	}
-	if err := replaceable(d.info); err != nil {
-		return err
+	if d.info.Size() != d.ahead.end { // it is not what it was before it was opened
+		d.ahead.restart(d.info.Size())
 	}
-	if d.offset < 0 || d.offset > d.info.Size() {
-		return fmt.Errorf("%w: %d of %d", gateway.ErrBadOffset, d.offset, d.info.Size())
-	}
-	if d.first != nil && d.offset+int64(d.first.size) > d.info.Size() {
-		d.first.drop(d.conduit) // it has become shorter since
-		d.first = nil
-	}
-	return nil
+	return replaceable(d.info)
 }
 
 // Info is the file as it was when opened.
@@ -104,11 +105,9 @@ func (d *download) Close() error {
 
 // finish has the file closed.
 func (d *download) finish() error {
-	if d.first != nil {
-		d.first.drop(d.conduit)
-		d.first = nil
-	}
-	return d.ch.closeSoon(d.handle, d.name)
+	own := d.ahead.lanes[0]
+	d.ahead.drop()
+	return own.ch.closeSoon(own.handle, d.name)
 }
 
 // WriteTo writes the file from the offset on to w: the bytes up to the size that Open has found, or an error.
@@ -116,7 +115,7 @@ func (d *download) WriteTo(w io.Writer) (int64, error) {
 	if d.ch == nil {
 		return 0, d.conduit.fault("download", d.name, fmt.Errorf("read: %w", fs.ErrClosed))
 	}
-	r := d.readAhead()
+	r := d.ahead
 	defer r.drop()
 	var written int64
 	for r.next < r.end || len(r.queue) > 0 {

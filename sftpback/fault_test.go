@@ -168,34 +168,6 @@ func TestUploadBroken(t *testing.T) {
 	}
 }
 
-// The same over a server that works on one request after another, to which several are sent in one flight: a file of one packet, whose
-// flush does not wait for its write, and a longer one.
-func TestFlightBroken(t *testing.T) {
-	ordered := sftpfault.Options{Ordered: true}
-	for _, size := range []int{100, 2*faultPacket + 1} {
-		data := noise(size)
-		target := gateway.Target{Location: at("/x")}
-		trace := traceOf(t, ordered, func(t *testing.T, f *far) error {
-			r, err := f.upload(t.Context(), target, data)
-			if err == nil && (!r.Fsynced || !r.Atomic || r.Bytes != int64(size)) {
-				t.Errorf("receipt: %+v", r)
-			}
-			return err
-		})
-		var all []task
-		for _, b := range breakages(trace) {
-			for _, old := range []string{"", "old"} {
-				if old == "" && b.Kind == sftpfault.Hang {
-					continue
-				}
-				all = append(all, task{fmt.Sprintf("%d bytes, %v over %q", size, b, old), func(t *testing.T) { breakUpload(t, ordered, b, target, old, data) }})
-			}
-		}
-		sideBySide(t, all)
-		t.Logf("%d requests, broken in %d ways", len(trace), len(all))
-	}
-}
-
 // The same where the upload continues a file, whose state is compared first, and where the file is moved aside instead.
 func TestRenameBroken(t *testing.T) {
 	data := noise(faultPacket + 1)

@@ -333,6 +333,33 @@ func (p *pool) pickLocked() *channel {
 	return best
 }
 
+// spare takes a channel that nobody uses, for a transfer that has one already and could use more. Where there is none it returns nil,
+// and one more is opened, for later, where that is possible.
+func (p *pool) spare() *channel {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var roomy *link
+	for _, l := range p.links {
+		if l.failure() != nil {
+			continue
+		}
+		working := l.working()
+		for _, ch := range working {
+			if ch.busy == 0 {
+				ch.busy++
+				return ch
+			}
+		}
+		if len(working) < maxChannels && !l.opening && !l.full {
+			roomy = l
+		}
+	}
+	if roomy != nil {
+		roomy.opening = roomy.goes(func() { p.widen(roomy) })
+	}
+	return nil
+}
+
 func (p *pool) release(ch *channel) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

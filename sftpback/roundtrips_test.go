@@ -76,6 +76,55 @@ func TestRoundTrips(t *testing.T) {
 	}
 }
 
+// A large file takes several channels where one carries no more than its window in a round trip: 16 MiB take 11 round trips on one, in
+// either direction.
+func TestLargeFileTakesSeveralChannels(t *testing.T) {
+	data := noise(16 << 20)
+	for name, c := range map[string]struct {
+		most int
+		do   func(t *testing.T, f *far) error
+	}{
+		"upload": {7, func(t *testing.T, f *far) error {
+			r, err := f.upload(t.Context(), gateway.Target{Location: at("/x")}, data)
+			if got, readErr := os.ReadFile(f.local("/x")); !bytes.Equal(got, data) {
+				t.Errorf("%d bytes are stored, %v", len(got), readErr)
+			}
+			if r.Bytes != int64(len(data)) || !r.Fsynced || !r.Atomic {
+				t.Errorf("receipt: %+v", r)
+			}
+			return err
+		}},
+		"download": {6, func(t *testing.T, f *far) error {
+			got, err := f.download(t.Context(), "/large", 0)
+			if !bytes.Equal(got, data) {
+				t.Errorf("%d bytes are wrong", len(got))
+			}
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				f := overDistance(t, dir)
+				f.put(t, "/large", data)
+				for range 3 { // channels are opened when they are wanted, and there for the next
+					begun := time.Now()
+					if err := c.do(t, f); err != nil {
+						t.Fatal(err)
+					}
+					took := time.Since(begun)
+					t.Logf("%.1f round trips", float64(took)/float64(roundTrip))
+					time.Sleep(time.Second)
+					if took <= time.Duration(c.most)*roundTrip {
+						return
+					}
+				}
+				t.Errorf("never within %d round trips", c.most)
+			})
+		})
+	}
+}
+
 // overDistance is a conduit to a server at the distance of roundTrip. It belongs to a bubble of testing/synctest.
 func overDistance(t *testing.T, dir string) *far {
 	t.Helper()

@@ -5,9 +5,11 @@ package sftpback
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"path"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/sftpback/wire"
@@ -28,7 +30,7 @@ func (u *upload) store(ctx context.Context) (gateway.Receipt, error) {
 		return gateway.Receipt{}, err
 	}
 	receipt := gateway.Receipt{Path: u.final}
-	flush, look, err := u.inspect()
+	inspected, err := u.inspect()
 	if err != nil {
 		return receipt, err
 	}
@@ -36,12 +38,13 @@ func (u *upload) store(ctx context.Context) (gateway.Receipt, error) {
 	if err := last(); err != nil {
 		return receipt, err
 	}
-	if receipt.Fsynced, err = u.flushed(flush); err != nil {
+	if receipt.Fsynced, err = u.flushed(inspected); err != nil {
 		return receipt, err
 	}
-	if u.stored, err = look.info(); err != nil {
+	if u.stored, err = seen(inspected); err != nil {
 		return receipt, u.storing("fstat", err)
 	}
+	u.narrow()
 	receipt.Bytes = u.stored.Size()
 	if receipt.Bytes != u.size {
 		return receipt, &transient{fmt.Errorf("%w: it has %d bytes of the %d that it acknowledged", gateway.ErrCorrupted, receipt.Bytes, u.size)}
@@ -66,47 +69,94 @@ func (u *upload) closesLate(r gateway.Receipt) bool {
 	return r.Fsynced && u.ch.ordered() && u.ch.has(extPosixRename) && (u.target.Verify == "" || u.target.Verify == gateway.VerifySize)
 }
 
-// inspect asks for the flush, where the server can do that, and for the attributes.
-func (u *upload) inspect() (flush, look *sent, err error) {
-	if u.ch.has(extFsync) {
-		if flush, err = u.ch.send("fsync", u.temp, func() *wire.Call { return u.ch.client.Fsync(u.handle) }); err != nil {
-			return nil, nil, err
+// inspection is what is asked about a file on one lane, behind all that was written there.
+type inspection struct{ flush, look *sent }
+
+// inspect asks for the flush, where the server can do that, and for the attributes, on each lane: whatever a server makes of a file that
+// is open more than once, what was written through a handle is flushed through it.
+func (u *upload) inspect() (all []inspection, err error) {
+	for _, l := range u.lanes {
+		if !l.opened {
+			continue
 		}
+		var i inspection
+		if l.ch.has(extFsync) {
+			if i.flush, err = l.ch.send("fsync", u.temp, func() *wire.Call { return l.ch.client.Fsync(l.handle) }); err != nil {
+				return nil, err
+			}
+		}
+		if i.look, err = l.look(u.temp); err != nil {
+			return nil, err
+		}
+		all = append(all, i)
 	}
-	look, err = u.ch.send("fstat", u.temp, func() *wire.Call { return u.ch.client.Fstat(u.handle, u.temp) })
-	return flush, look, err
+	return all, nil
 }
 
 // flushed waits until the file is on stable storage.
-func (u *upload) flushed(flush *sent) (fsynced bool, err error) {
-	if flush == nil {
-		return false, nil // meets has let it pass
+func (u *upload) flushed(all []inspection) (fsynced bool, err error) {
+	for _, i := range all {
+		if i.flush == nil {
+			return false, nil // meets has let it pass
+		}
+		switch err := i.flush.status(true); {
+		case err == nil:
+		case isUnsupported(err) && u.target.Require.Fsync:
+			return false, unmet(extFsync + " is offered, but not supported")
+		case isUnsupported(err):
+			return false, nil
+		default:
+			return false, u.storing("fsync", err)
+		}
 	}
-	err = flush.status(true)
-	switch {
-	case err == nil:
-		return true, nil
-	case isUnsupported(err) && u.target.Require.Fsync:
-		return false, unmet(extFsync + " is offered, but not supported")
-	case isUnsupported(err):
-		return false, nil
-	}
-	return false, u.storing("fsync", err)
+	return true, nil
 }
+
+// seen is the file as the server describes it when all has been written. Each lane was asked behind its own last write, so that the one
+// on which the last of all was written says the last: the file's greatest size and its latest time.
+func seen(all []inspection) (fs.FileInfo, error) {
+	var last described
+	for _, i := range all {
+		info, err := i.look.info()
+		if err != nil {
+			return nil, err
+		}
+		last.FileInfo = info
+		last.size = max(last.size, info.Size())
+		if info.ModTime().After(last.time) {
+			last.time = info.ModTime()
+		}
+	}
+	return last, nil
+}
+
+// described is a file of which several answers are known.
+type described struct {
+	fs.FileInfo
+	size int64
+	time time.Time
+}
+
+func (d described) Size() int64        { return d.size }
+func (d described) ModTime() time.Time { return d.time }
 
 // finish sends the last packet. last waits for all that was sent of the file, and can be asked again.
 func (u *upload) finish() (last func() error, err error) {
 	defer u.free()
-	if u.filled == 0 {
-		return u.writes.wait, u.writes.failure()
+	written := func() error {
+		u.waitAll()
+		return u.failed.get()
 	}
-	s, err := u.send()
+	if u.filled == 0 {
+		return written, u.failed.get()
+	}
+	s, err := u.send(u.lanes[0])
 	if err != nil {
 		return nil, err
 	}
 	answer := sync.OnceValue(func() error { return u.storing("write", s.status(false)) })
 	return func() error {
-		if err := u.writes.wait(); err != nil {
+		if err := written(); err != nil {
 			return err
 		}
 		return answer()

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"syscall"
+	"time"
 
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/sftpback/wire"
@@ -18,10 +19,11 @@ import (
 // upload is one file on its way to the server. It holds a channel until it ends.
 type upload struct {
 	conduit *Conduit
-	ch      *channel
-	handle  wire.Handle
-	opened  bool    // the handle has yet to be closed
-	writes  *writes // nil as long as all that came fits into the first packet
+	ch      *channel   // the first lane's, for all but the data
+	lanes   []*lane    // on which the data go; the first is always there
+	turn    int        // the lane that the last packet took
+	far     bool       // the server is so far away that one lane is not enough for a large file
+	failed  firstError // of the packets that were sent
 	target  gateway.Target
 	final   string // remote path under which the file is published
 	temp    string // remote path under which it is written
@@ -72,14 +74,16 @@ func (c *Conduit) begin(ctx context.Context, ch *channel, t gateway.Target) (*up
 		return nil, err
 	}
 	u := &upload{conduit: c, ch: ch, target: t, final: at.remote, temp: path.Join(path.Dir(at.remote), c.tempName())}
-	u.handle, err = ch.createFile(ctx, u.temp, fileMode)
+	begun := time.Now()
+	handle, err := ch.createFile(ctx, u.temp, fileMode)
+	u.far = time.Since(begun) >= c.far
 	if err != nil {
 		if (isTransient(err) || isFailure(err)) && !errors.Is(err, context.Cause(ctx)) {
 			c.leftovers.add(u.temp) // the server may have made it all the same
 		}
 		return nil, u.storing("open", err)
 	}
-	u.opened = true
+	u.lanes = []*lane{{ch: ch, handle: handle, opened: true}}
 	c.active.add(u.temp)
 	return u, nil
 }
@@ -105,7 +109,7 @@ func (u *upload) restrict(info fs.FileInfo) error {
 		return nil
 	}
 	kept := info.Mode().Perm() & fileMode
-	err := u.ch.do("fchmod", u.temp, u.ch.client.Fchmod(u.handle, kept).Status)
+	err := u.ch.do("fchmod", u.temp, u.ch.client.Fchmod(u.lanes[0].handle, kept).Status)
 	if err != nil && !isRefusal(err) {
 		return fmt.Errorf("fchmod %s: %w", u.temp, err)
 	}
@@ -155,7 +159,7 @@ func (u *upload) open() error {
 	if u.settled {
 		return u.conduit.fault("upload", u.final, fmt.Errorf("write: %w", fs.ErrClosed))
 	}
-	if err := u.writes.failure(); err != nil {
+	if err := u.failed.get(); err != nil {
 		return u.conduit.fault("upload", u.final, err)
 	}
 	if cause := u.ch.link.failure(); cause != nil { // known before the next packet is full, which can take a slow device long
@@ -169,11 +173,14 @@ func (u *upload) open() error {
 
 // packetSize is the data in one packet. The first one is small: most files of devices are, and have no use for more.
 func (u *upload) packetSize() int {
-	if u.writes == nil {
+	if !u.streaming() {
 		return min(safePacket, u.ch.writeSize)
 	}
 	return u.ch.writeSize
 }
+
+// streaming reports whether the file is larger than its first packet.
+func (u *upload) streaming() bool { return u.lanes[0].writes != nil }
 
 // space is what is left of the packet that is being filled.
 func (u *upload) space() []byte {
@@ -185,28 +192,30 @@ func (u *upload) flushFull() error {
 	if u.filled < u.packetSize() {
 		return nil
 	}
-	if u.writes == nil {
+	if !u.streaming() {
 		if err := u.stream(); err != nil {
 			return u.conduit.fault("upload", u.final, err)
 		}
 	}
-	s, err := u.send()
+	l := u.lane()
+	s, err := u.send(l)
 	if err != nil {
 		return u.conduit.fault("upload", u.final, err)
 	}
 	u.free() // the next one may be larger
-	u.writes.add(func() error { return u.storing("write", s.status(false)) })
+	l.writes.add(func() error { return u.storing("write", s.status(false)) })
 	return nil
 }
 
 // stream begins the writing of a file that is larger than one packet. Its mode is looked at before the first byte is there to be read.
 func (u *upload) stream() error {
-	look, err := u.ch.send("fstat", u.temp, func() *wire.Call { return u.ch.client.Fstat(u.handle, u.temp) })
+	first := u.lanes[0]
+	look, err := first.look(u.temp)
 	if err != nil {
 		return err
 	}
-	u.writes = newWrites(u.ch.writeSize)
-	u.writes.add(func() error {
+	first.writes = newWrites(u.ch.writeSize, &u.failed)
+	first.writes.add(func() error {
 		info, err := look.info()
 		if err != nil {
 			return fmt.Errorf("fstat %s: %w", u.temp, retryable(err))
@@ -217,9 +226,9 @@ func (u *upload) stream() error {
 }
 
 // send sends what is in the buffer, which is free then.
-func (u *upload) send() (*sent, error) {
+func (u *upload) send(l *lane) (*sent, error) {
 	packet := (*u.buffer)[:wire.Room+u.filled]
-	s, err := u.ch.send("write", u.temp, func() *wire.Call { return u.ch.client.Write(u.handle, u.size, packet) })
+	s, err := l.ch.send("write", u.temp, func() *wire.Call { return l.ch.client.Write(l.handle, u.size, packet) })
 	u.size += int64(u.filled)
 	u.filled = 0
 	return s, err
@@ -240,7 +249,8 @@ func (u *upload) Abort(cause error) {
 func (u *upload) abort() {
 	defer u.conduit.active.remove(u.temp)
 	u.settled = true
-	_ = u.writes.wait() // why it failed was told before
+	u.waitAll() // why it failed was told before
+	u.narrow()
 	u.free()
 	if err := u.close(); err != nil {
 		u.conduit.log.Debug("cannot close a temporary file", "path", u.temp, "error", err)
@@ -252,11 +262,12 @@ func (u *upload) abort() {
 
 // close closes the file, once.
 func (u *upload) close() error {
-	if !u.opened {
+	first := u.lanes[0]
+	if !first.opened {
 		return nil
 	}
-	u.opened = false
-	return u.ch.closeHandle(u.handle, u.temp)
+	first.opened = false
+	return u.ch.closeHandle(first.handle, u.temp)
 }
 
 func (u *upload) free() {

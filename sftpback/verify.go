@@ -86,13 +86,15 @@ func (u *upload) askDigest(ctx context.Context) ([]byte, error) {
 // readBack is the SHA-256 of the hidden file as the server gives it back.
 func (u *upload) readBack(ctx context.Context) ([]byte, error) {
 	d := &download{conduit: u.conduit, ch: u.ch, name: u.temp, info: u.stored}
-	var err error
-	if d.handle, err = u.ch.openFile(ctx, u.temp); err != nil {
+	handle, err := u.ch.openFile(ctx, u.temp)
+	if err != nil {
 		return nil, retryable(fmt.Errorf("open: %w", err))
 	}
+	d.ahead = newReadAhead(d, u.size)
+	d.ahead.lanes[0].handle, d.ahead.lanes[0].opened = handle, true
 	digest := sha256.New()
 	_, err = d.WriteTo(&untilDone{ctx, digest})
-	if closeErr := u.ch.closeHandle(d.handle, u.temp); err == nil && closeErr != nil {
+	if closeErr := u.ch.closeHandle(handle, u.temp); err == nil && closeErr != nil {
 		err = fmt.Errorf("close: %w", retryable(closeErr))
 	}
 	if errors.Is(err, fs.ErrNotExist) {

@@ -9,22 +9,19 @@ import "sync"
 const writesUnder = 4 << 20
 
 // writes are the requests of an upload that have been sent, each as a function that waits for its answer. A goroutine calls them in the
-// order of sending. The first error ends the upload; what was sent behind it is still waited for.
+// order of sending. What was sent behind one that failed is still waited for.
 type writes struct {
 	under  chan func() error
 	waiter sync.WaitGroup
-
-	mu  sync.Mutex
-	err error
 }
 
-// newWrites is for packets of so many bytes.
-func newWrites(size int) *writes {
+// newWrites is for packets of so many bytes. The first error goes to failed.
+func newWrites(size int, failed *firstError) *writes {
 	w := &writes{under: make(chan func() error, max(2, writesUnder/size))}
 	w.waiter.Go(func() {
 		for answer := range w.under {
 			if err := answer(); err != nil {
-				w.fail(err)
+				failed.set(err)
 			}
 		}
 	})
@@ -34,32 +31,34 @@ func newWrites(size int) *writes {
 // add takes a request that has been sent, when there is room.
 func (w *writes) add(answer func() error) { w.under <- answer }
 
-func (w *writes) fail(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.err == nil {
-		w.err = err
-	}
-}
+// full reports whether add would wait.
+func (w *writes) full() bool { return len(w.under) == cap(w.under) }
 
-func (w *writes) failure() error {
-	if w == nil {
-		return nil
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.err
-}
-
-// wait returns when all requests have been answered, with the first error. Nothing may be added any more.
-func (w *writes) wait() error {
-	if w == nil {
-		return nil
-	}
-	if w.under != nil {
+// wait returns when all requests have been answered. Nothing may be added any more.
+func (w *writes) wait() {
+	if w != nil && w.under != nil {
 		close(w.under)
 		w.waiter.Wait()
 		w.under = nil
 	}
-	return w.failure()
+}
+
+// firstError keeps the first of several errors.
+type firstError struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (f *firstError) set(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+func (f *firstError) get() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
 }

@@ -67,7 +67,7 @@ func (s *Server) wrap(client io.ReadWriteCloser) io.ReadWriteCloser {
 	fromFiles, toUs := io.Pipe()
 	c := &session{
 		server: s, client: client, toFiles: toFiles, fromFiles: fromFiles,
-		pending: make(map[uint32]request), handles: make(map[string]string), ended: make(chan struct{}), answered: make(chan struct{}, 1),
+		pending: make(map[uint32]request), handles: make(map[string]string), ended: make(chan struct{}), answered: make(chan struct{}, 1), sending: make(chan struct{}, 1),
 	}
 	s.wg.Go(c.requests)
 	s.wg.Go(c.answers)

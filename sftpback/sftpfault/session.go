@@ -18,7 +18,9 @@ type session struct {
 	ended     chan struct{}
 	answered  chan struct{} // holds one element when a request has been answered since it was last looked at
 
-	mu      sync.Mutex // also held while a packet is sent to the client
+	sending chan struct{} // holds one element while a packet is sent to the client: testing/synctest knows no waiting for a sync.Mutex
+
+	mu      sync.Mutex
 	pending map[uint32]request
 	handles map[string]string // path by handle
 	frozen  bool
@@ -153,9 +155,12 @@ func (c *session) answer(p packet) error {
 }
 
 func (c *session) send(p packet) error {
+	c.sending <- struct{}{}
+	defer func() { <-c.sending }()
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.frozen {
+	frozen := c.frozen
+	c.mu.Unlock()
+	if frozen {
 		return nil
 	}
 	return writePacket(c.client, p)
