@@ -23,8 +23,3 @@ func (b *bucket) take(now time.Time, rate, burst, n float64) time.Duration {
 
 // refund gives tokens back.
 func (b *bucket) refund(n float64) { b.spent = max(0, b.spent-n) }
-
-// full reports whether everything has come back.
-func (b *bucket) full(now time.Time, rate float64) bool {
-	return b.spent <= now.Sub(b.at).Seconds()*rate
-}

@@ -277,7 +277,7 @@ func (m *model) oneReply() (int, string) {
 		if last != nil && last[1] == parts[1] && last[2] == " " {
 			return code, text
 		}
-		if !strings.HasPrefix(line, " ") || !strings.HasSuffix(line, "\r\n") || strings.ContainsAny(line[:len(line)-2], "\r\n\xff") {
+		if !strings.HasPrefix(line, " ") || !strings.HasSuffix(line, "\r\n") || strings.ContainsAny(line[:len(line)-2], "\r\n") || strings.IndexByte(line, telnetIAC) >= 0 {
 			m.t.Fatalf("after %q: %q stands inside a reply", m.sent, line)
 		}
 		text += line
