@@ -73,7 +73,8 @@ func split(p string) []string {
 // home is the remote path of a Location's home.
 func (c *Conduit) home(l gateway.Location) string { return path.Join(c.cfg.Root, l.Home) }
 
-// isListable reports whether a server's entry is shown. A name that is not a name comes from a server that tries something.
+// isListable reports whether a server's entry is shown. A name that is not a name comes from a server that tries something. Names that
+// are some, and that no device could say, are the gateway's to leave out (gateway.CheckPath).
 func isListable(name string) bool {
-	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00") && !strings.HasPrefix(name, tempPrefix)
+	return name != "" && name != "." && name != ".." && len(name) <= maxName && !strings.ContainsAny(name, "/\x00") && !strings.HasPrefix(name, tempPrefix)
 }

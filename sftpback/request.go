@@ -4,8 +4,10 @@ package sftpback
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
+	"syscall"
 	"time"
 
 	"github.com/ftpgw/ftpgw/sftpback/wire"
@@ -153,6 +155,24 @@ func (ch *channel) readDir(ctx context.Context, p string) (all []fs.FileInfo, er
 // pagesAhead is how many pages of a directory are asked for at once. What a server answers to those behind the end is the end again.
 const pagesAhead = 4
 
+// maxListing is what the entries of one directory may take here, in bytes, some half a million files: a server can go on for ever.
+const maxListing = 64 << 20
+
+var errEndless = fmt.Errorf("the directory has more entries than can be listed: %w", syscall.EFBIG)
+
+// pageCost is about what a page takes in memory. One without entries, which no honest server sends, costs a thousandth of the whole.
+func pageCost(page []fs.FileInfo) int {
+	const each = 128 // a fs.FileInfo and the header of its name
+	if len(page) == 0 {
+		return maxListing / 1000
+	}
+	cost := 0
+	for _, info := range page {
+		cost += each + len(info.Name())
+	}
+	return cost
+}
+
 // eachPage calls f with the entries of a directory, as many at a time as the server sends. An error of f is returned as it is.
 func (ch *channel) eachPage(ctx context.Context, p string, f func([]fs.FileInfo) error) (err error) {
 	h, err := ask(ctx, ch, "opendir", p, func() (wire.Handle, error) { return ch.client.Opendir(p).Handle() })
@@ -165,7 +185,7 @@ func (ch *channel) eachPage(ctx context.Context, p string, f func([]fs.FileInfo)
 		}
 	}()
 	var ahead []*wire.Call
-	for {
+	for cost := 0; ; {
 		for len(ahead) < pagesAhead {
 			s, err := ch.send("readdir", p, func() *wire.Call { return ch.client.Readdir(h) })
 			if err != nil {
@@ -188,6 +208,9 @@ func (ch *channel) eachPage(ctx context.Context, p string, f func([]fs.FileInfo)
 			if err := f(page); err != nil {
 				return err
 			}
+		}
+		if cost += pageCost(page); cost > maxListing {
+			return fmt.Errorf("list %s: %w", p, errEndless)
 		}
 		if err := ctx.Err(); err != nil {
 			return err

@@ -4,6 +4,7 @@ package wire
 
 import (
 	"io/fs"
+	"math"
 	"time"
 )
 
@@ -102,7 +103,7 @@ type info struct {
 }
 
 func (i *info) Name() string       { return i.name }
-func (i *info) Size() int64        { return int64(i.size) }
+func (i *info) Size() int64        { return int64(min(i.size, math.MaxInt64)) } // never less than nothing, whatever a server says
 func (i *info) Mode() fs.FileMode  { return i.mode }
 func (i *info) ModTime() time.Time { return time.Unix(int64(i.time), 0) }
 func (i *info) IsDir() bool        { return i.mode.IsDir() }
