@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/internal/credential"
 )
 
 // clocked is a guard whose clock stands.
@@ -215,7 +216,7 @@ func TestUsersCannotBeEnumerated(t *testing.T) {
 
 // With hashes of different cost a user that does not exist costs what one that exists could, and always the same.
 func TestDecoysAreOfTheSameKinds(t *testing.T) {
-	devices := []Device{{Name: "a", User: "a", PasswordHash: "cheap"}, {Name: "b", User: "b", PasswordHash: "dear"}}
+	devices := []Device{{Name: "a", User: "a", PasswordHash: credential.NewSecret("cheap")}, {Name: "b", User: "b", PasswordHash: credential.NewSecret("dear")}}
 	f := start(t, nil)
 	l := newLogin(devices, f.front.seed)
 	count := map[string]int{}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/internal/credential"
 	"github.com/ftpgw/ftpgw/internal/memremote"
 	"github.com/ftpgw/ftpgw/policy"
 )
@@ -117,8 +118,8 @@ func startWith(t *testing.T, totals Totals, change func(*Zone)) *fixture {
 	})
 	f.front = New(Options{
 		Zones: []Zone{zone}, Limits: totals, Gateway: gw, Log: f.log, Logger: logger, Now: now,
-		Devices: []Device{{Name: "relay", User: "relay", PasswordHash: string(hash), Home: "/relay"},
-			{Name: "elsewhere", User: "elsewhere", PasswordHash: string(hash), Home: "/e", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}},
+		Devices: []Device{{Name: "relay", User: "relay", PasswordHash: credential.NewSecret(string(hash)), Home: "/relay"},
+			{Name: "elsewhere", User: "elsewhere", PasswordHash: credential.NewSecret(string(hash)), Home: "/e", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}},
 	})
 	var ctx context.Context
 	ctx, f.stop = context.WithCancel(context.Background())

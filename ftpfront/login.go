@@ -17,9 +17,9 @@ import (
 
 // Device is an identity that may log in.
 type Device struct {
-	Name         string // the label: who it is in the policy and on record
-	User         string // what it sends with USER
-	PasswordHash string // of bcrypt or argon2id
+	Name         string            // the label: who it is in the policy and on record
+	User         string            // what it sends with USER
+	PasswordHash credential.Secret // of bcrypt or argon2id
 	From         []netip.Prefix
 	Home         string // below the conduit's root
 	// CertificateNames, where there are any, are the names of which one must stand in the client certificate that the device shows:
@@ -42,7 +42,7 @@ func newLogin(devices []Device, key maphash.Seed) *login {
 	l := &login{devices: make(map[string][]Device), key: key}
 	for _, d := range devices {
 		l.devices[d.User] = append(l.devices[d.User], d)
-		l.decoys = append(l.decoys, d.PasswordHash)
+		l.decoys = append(l.decoys, d.PasswordHash.Reveal())
 	}
 	slices.Sort(l.decoys) // the order of the configuration plays no part
 	return l
@@ -74,7 +74,7 @@ func (l *login) check(ctx context.Context, checker *credential.Checker, user str
 		return Device{}, fmt.Errorf("%w: no device may log in from %s", errLogin, peer)
 	}
 	d, err := l.find(user, peer)
-	hash := d.PasswordHash
+	hash := d.PasswordHash.Reveal()
 	if err != nil {
 		hash = l.decoy(user)
 	}

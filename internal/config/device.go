@@ -15,9 +15,9 @@ import (
 // Device is one identity in a zone.
 type Device struct {
 	Name, User   string
-	PasswordHash string         // of bcrypt or argon2id; credential.Check accepts it
-	From         []netip.Prefix // source addresses; empty means any
-	Home         string         // absolute and clean, below the conduit's root
+	PasswordHash credential.Secret // of bcrypt or argon2id; credential.Check accepts it
+	From         []netip.Prefix    // source addresses; empty means any
+	Home         string            // absolute and clean, below the conduit's root
 	Labels       map[string]string
 	// CertificateNames, where there are any: one of them must stand in the client certificate that the device shows.
 	CertificateNames []string
@@ -63,7 +63,7 @@ func (d *decoder) device(block *hcl.Block) deviceEntry {
 		e.User = b.line("user")
 	}
 	if text, ok := b.text("password_hash"); ok {
-		e.PasswordHash = text.text
+		e.PasswordHash = credential.NewSecret(text.text)
 		if err := credential.Check(text.text); err != nil {
 			b.fail(text.at, "Invalid password_hash", "%s. Make a hash of the password with: ftpgw hash-password", capital(err.Error()))
 		}
