@@ -3,7 +3,10 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -13,60 +16,152 @@ import (
 )
 
 // collect adds an entry to its set, which is let go when it is whole or its time has passed. f.mu is held.
-func (f *Forwarder) collect(e spool.Entry, p plan) {
+func (f *Forwarder) collect(e spool.Entry) {
 	key := setKey(e)
 	s := f.sets[key]
 	if s == nil {
 		s = &fileSet{}
 		f.sets[key] = s
 	}
-	s.members = slices.DeleteFunc(s.members, func(m spool.Entry) bool { return m.ID == e.ID })
-	s.members = append(s.members, e)
+	if !slices.Contains(s.ids, e.ID) {
+		s.ids = append(s.ids, e.ID)
+	}
+	s.whole = s.whole && !mustBeThere(e) // else another record begins under the old name
+	if !f.starting {                     // what belongs to it may be the next thing that is found
+		f.look(key, s)
+	}
+}
+
+// look lets a set go where it is whole, and otherwise has it wait for what is missing. f.mu is held.
+func (f *Forwarder) look(key string, s *fileSet) {
+	members := f.membersOf(key, s)
+	if len(members) == 0 && !s.whole {
+		f.forget(key, s)
+		return
+	}
+	if !isWhole(members) && !s.whole {
+		f.await(key, s, timeLeft(members[len(members)-1], f.g.now()))
+		return
+	}
+	s.ids, s.whole = nil, true
+	if len(members) > 0 {
+		f.await(key, s, setTimeout(members[len(members)-1]))
+		f.running.Go(func() { f.letGo(key, members, "") })
+	}
+}
+
+// membersOf is what counts of a set in this moment, in the order of the IDs. f.mu is held.
+func (f *Forwarder) membersOf(key string, s *fileSet) (members []spool.Entry) {
+	for _, id := range s.ids {
+		if e, ok := f.held.store.Get(id); ok && e.State == spool.Waiting && waitsForSet(e) && setKey(e) == key {
+			members = append(members, e)
+		}
+	}
+	slices.SortFunc(members, func(a, b spool.Entry) int { return cmp.Compare(a.ID, b.ID) })
+	return members
+}
+
+func setTimeout(e spool.Entry) time.Duration {
+	p, err := planOf(e)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(p.SetTimeout) * time.Millisecond
+}
+
+// timeLeft is how long a set waits for what is missing, as seen from its last file. A clock that was set back makes that no longer.
+func timeLeft(last spool.Entry, now time.Time) time.Duration {
+	most := setTimeout(last)
+	return max(0, min(most-now.Sub(last.Accepted), most))
+}
+
+// await has a set looked at for the last time after a while. f.mu is held.
+func (f *Forwarder) await(key string, s *fileSet, wait time.Duration) {
 	if s.timer != nil {
 		s.timer.Stop()
 	}
-	if s.isWhole() {
-		delete(f.sets, key)
-		f.running.Go(func() { f.letGo(s, "") })
-		return
+	s.timer = time.AfterFunc(wait, func() { f.overdue(key, s) })
+}
+
+// forget ends a set. f.mu is held.
+func (f *Forwarder) forget(key string, s *fileSet) {
+	if s.timer != nil {
+		s.timer.Stop()
 	}
-	wait := time.Duration(p.SetTimeout)*time.Millisecond - f.g.now().Sub(e.Accepted)
-	s.timer = time.AfterFunc(max(wait, 0), func() { f.overdue(key, s, p) })
+	if f.sets[key] == s {
+		delete(f.sets, key)
+	}
 }
 
 // overdue ends the waiting for what is missing of a set.
-func (f *Forwarder) overdue(key string, s *fileSet, p plan) {
+func (f *Forwarder) overdue(key string, s *fileSet) {
 	f.mu.Lock()
 	if f.sets[key] != s || f.ctx == nil || f.ctx.Err() != nil { // let go, or stopped, in this moment
 		f.mu.Unlock()
 		return
 	}
-	delete(f.sets, key)
+	f.forget(key, s)
+	members := f.membersOf(key, s)
 	f.running.Add(1) // the lock keeps Run from waiting already
 	f.mu.Unlock()
 	defer f.running.Done()
-	if p.SetOverdue == policy.HoldOverdue {
-		f.holdSet(s.members, audit.SpoolHeld, "its set is not whole")
+	if len(members) == 0 {
 		return
 	}
-	f.letGo(s, "its set is not whole, and its time has passed")
+	p, err := planOf(members[len(members)-1])
+	switch {
+	case isWhole(members): // it could not be let go before
+		f.letGo(key, members, "")
+	case err == nil && p.SetOverdue == policy.HoldOverdue:
+		f.again(key, f.holdSet(members, audit.SpoolHeld, "its set is not whole"))
+	default:
+		f.letGo(key, members, "its set is not whole, and its time has passed")
+	}
+}
+
+// again has files waited for once more, with which the spool could not do what was to be done.
+func (f *Forwarder) again(key string, failed []spool.Entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(failed) == 0 || f.ctx == nil || f.ctx.Err() != nil {
+		return
+	}
+	s := f.sets[key]
+	if s == nil {
+		s = &fileSet{}
+		f.sets[key] = s
+	}
+	s.whole = false
+	for _, e := range failed {
+		if !slices.Contains(s.ids, e.ID) {
+			s.ids = append(s.ids, e.ID)
+		}
+	}
+	f.await(key, s, spoolPause)
 }
 
 // letGo has the files of a set delivered, one behind the other. That they need not wait any more is durable first: after a restart
 // the rest of the set must not wait for what was delivered before.
-func (f *Forwarder) letGo(s *fileSet, cause string) {
-	s.order()
-	ids := make([]string, len(s.members))
+func (f *Forwarder) letGo(key string, members []spool.Entry, cause string) {
+	sortSet(members)
+	ids := make([]string, len(members))
 	at := ""
-	for i, e := range s.members {
+	for i, e := range members {
 		ids[i] = e.ID
 		at = max(at, e.ID)
 	}
-	if err := f.held.store.UpdateAll(ids, release); err != nil {
-		f.logger.Error("a set of files could not be released; it is tried again with its next file, or after a restart", "set", s.members[0].Set, "error", err)
+	err := f.held.store.UpdateAll(ids, func(e *spool.Entry) error {
+		if e.State != spool.Waiting || setKey(*e) != key {
+			return errPreempted // it is none of the set any more
+		}
+		return release(e)
+	})
+	if err != nil {
+		f.logger.Warn("a set of files could not be released, will be tried again", "set", members[0].Set, "error", err)
+		f.again(key, members)
 		return
 	}
-	for _, e := range s.members {
+	for _, e := range members {
 		if cause != "" {
 			r := EntryRecord(audit.SpoolReleased, e)
 			r.Cause = cause
@@ -78,7 +173,7 @@ func (f *Forwarder) letGo(s *fileSet, cause string) {
 	if f.ctx == nil || f.ctx.Err() != nil {
 		return
 	}
-	for i, e := range s.members {
+	for i, e := range members {
 		if now, ok := f.held.store.Get(e.ID); ok && now.State == spool.Waiting {
 			f.enqueue(ticket{at: at, sub: i + 1, id: e.ID}, laneOf(now))
 		}
@@ -96,8 +191,8 @@ func release(e *spool.Entry) error {
 	return err
 }
 
-// holdSet holds entries until somebody releases them.
-func (f *Forwarder) holdSet(entries []spool.Entry, event audit.Event, cause string) {
+// holdSet holds entries until somebody releases them, and returns those that could not be held and are waiting still.
+func (f *Forwarder) holdSet(entries []spool.Entry, event audit.Event, cause string) (failed []spool.Entry) {
 	for _, e := range entries {
 		changed, err := f.held.store.Update(e.ID, func(e *spool.Entry) error {
 			if e.State != spool.Waiting {
@@ -106,8 +201,12 @@ func (f *Forwarder) holdSet(entries []spool.Entry, event audit.Event, cause stri
 			e.State = spool.Held
 			return nil
 		})
-		if err != nil {
+		switch {
+		case errors.Is(err, errPreempted), errors.Is(err, fs.ErrNotExist): // somebody else has decided about it
+			continue
+		case err != nil:
 			f.logger.Error("a file could not be held", "entry", e.ID, "path", entryPath(e), "error", err)
+			failed = append(failed, e)
 			continue
 		}
 		r := EntryRecord(event, changed)
@@ -115,6 +214,7 @@ func (f *Forwarder) holdSet(entries []spool.Entry, event audit.Event, cause stri
 		f.note(r)
 		f.logger.Warn("ALARM: a file is held until somebody releases it", "entry", e.ID, "path", entryPath(e), "cause", cause, "hint", "ftpgw spool release "+e.ID)
 	}
+	return failed
 }
 
 // holdRest holds the other files of a set of which one cannot be delivered: a configuration without its data misleads.

@@ -26,11 +26,12 @@ type Forwarder struct {
 	log      Recorder
 	logger   *slog.Logger
 
-	mu      sync.Mutex
-	ctx     context.Context // of Run; nil while it does not run
-	running sync.WaitGroup
-	lanes   map[laneKey]*lane
-	sets    map[string]*fileSet // by setKey
+	mu       sync.Mutex
+	ctx      context.Context // of Run; nil while it does not run
+	starting bool            // Run has not come to the end of what it found in the spool
+	running  sync.WaitGroup
+	lanes    map[laneKey]*lane
+	sets     map[string]*fileSet // by setKey
 }
 
 // route is a conduit as the Forwarder uses it.
@@ -61,17 +62,22 @@ func newForwarder(g *Gateway, remotes map[string]Remote, o ForwardOptions) *Forw
 // Run delivers until ctx ends, and returns when nothing is under way any more. What was broken off is delivered by the next Run.
 func (f *Forwarder) Run(ctx context.Context) {
 	f.mu.Lock()
-	f.ctx = ctx
+	f.ctx, f.starting = ctx, true
 	f.mu.Unlock()
 	for e := range f.held.store.All() {
 		f.offer(e)
 	}
+	f.mu.Lock()
+	f.starting = false
+	for key, s := range f.sets {
+		f.look(key, s)
+	}
+	f.mu.Unlock()
 	f.purge(ctx)
 	f.mu.Lock()
 	f.ctx = nil // nothing is begun any more
 	for key, s := range f.sets {
-		s.timer.Stop()
-		delete(f.sets, key)
+		f.forget(key, s)
 	}
 	f.mu.Unlock()
 	f.running.Wait()
@@ -85,8 +91,7 @@ func (f *Forwarder) offer(e spool.Entry) {
 	if e.State != spool.Waiting {
 		return
 	}
-	p, err := planOf(e)
-	if err != nil {
+	if _, err := planOf(e); err != nil {
 		f.setAside(e, err)
 		return
 	}
@@ -94,8 +99,8 @@ func (f *Forwarder) offer(e spool.Entry) {
 	defer f.mu.Unlock()
 	switch {
 	case f.ctx == nil || f.ctx.Err() != nil: // Run finds it in the spool
-	case e.Set != "" && !p.Released:
-		f.collect(e, p)
+	case waitsForSet(e):
+		f.collect(e)
 	default:
 		f.enqueue(ticket{at: e.ID, id: e.ID}, laneOf(e))
 	}
@@ -146,11 +151,15 @@ func (f *Forwarder) step(ctx context.Context, key laneKey, id string) (wait time
 // current is the entry as it is now; false where it was removed, held or renamed since it got its place in the lane.
 func (f *Forwarder) current(key laneKey, id string) (spool.Entry, bool) {
 	e, ok := f.held.store.Get(id)
-	return e, ok && e.State == spool.Waiting && laneOf(e) == key
+	return e, ok && e.State == spool.Waiting && laneOf(e) == key && !waitsForSet(e)
 }
 
-// windowPoll is how often a closed window is looked at.
-const windowPoll = 30 * time.Second
+const (
+	// windowPoll is how often a closed window is looked at.
+	windowPoll = 30 * time.Second
+	// spoolPause is how long what the spool could not note waits, for instance while its disk is full.
+	spoolPause = 30 * time.Second
+)
 
 // untilDue is how long an entry has to wait for its rule's window, or since it has failed.
 func (f *Forwarder) untilDue(e spool.Entry) time.Duration {

@@ -70,14 +70,7 @@ func (h *holding) move(entries []spool.Entry, from, to Location) error {
 	err := h.store.UpdateAll(ids, func(e *spool.Entry) error {
 		rest := strings.TrimPrefix(entryPath(*e), old)
 		e.Home, e.Path = to.Home, path.Join(to.Path, rest)
-		if e.Set != "" {
-			p, err := planOf(*e)
-			if err != nil {
-				return err
-			}
-			e.Set = setOf(p.SetKind, entryLocation(*e))
-		}
-		return nil
+		return changeSet(e)
 	})
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)
@@ -88,6 +81,21 @@ func (h *holding) move(entries []spool.Entry, from, to Location) error {
 		}
 	}
 	return nil
+}
+
+// changeSet puts an entry that was renamed into the set of its new name, where it waits for the others.
+func changeSet(e *spool.Entry) error {
+	p, err := planOf(*e)
+	if err != nil {
+		return err
+	}
+	set := setOf(p.SetKind, entryLocation(*e))
+	if set == e.Set {
+		return nil
+	}
+	e.Set, p.Released = set, false
+	e.Plan, err = json.Marshal(p)
+	return err
 }
 
 // date sets the time of modification, which the file gets across the conduit, too.

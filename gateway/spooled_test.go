@@ -34,7 +34,8 @@ func (away) Temporary() bool { return true }
 type spooling struct {
 	*world
 	store *spool.Spool
-	down  atomic.Bool // the far side
+	down  atomic.Bool  // the far side
+	clock atomic.Int64 // nanoseconds by which the gateway's clock is wrong
 	mu    sync.Mutex
 	fail  func(s memremote.Step, name string) error
 }
@@ -59,7 +60,8 @@ func newSpooling(t *testing.T, dir string, o gateway.ForwardOptions, rule policy
 	s.device = gateway.Session{ID: "s1", Zone: "bay", Device: "relay", Home: "/relay"}
 	s.far.Fail = s.failing
 	s.Gateway = gateway.New(gateway.Options{
-		Policy: p, Remotes: map[string]gateway.Remote{"far": s.far}, Log: s.log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Now: time.Now,
+		Policy: p, Remotes: map[string]gateway.Remote{"far": s.far}, Log: s.log, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Now:   func() time.Time { return time.Now().Add(time.Duration(s.clock.Load())) },
 		Spool: store, Forward: o, Quota: slices.Concat(counts, []*quota.Store{nil})[0],
 	})
 	t.Cleanup(func() {
