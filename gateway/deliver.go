@@ -13,6 +13,7 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"syscall"
 	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
@@ -86,7 +87,7 @@ func (f *Forwarder) carryDir(ctx context.Context, r *route, e spool.Entry) (Rece
 func (f *Forwarder) send(ctx context.Context, r *route, e spool.Entry) (Receipt, error) {
 	data, err := f.held.store.OpenData(e.ID)
 	if err != nil {
-		return Receipt{}, fmt.Errorf("spool: %w", err)
+		return Receipt{}, ofStore(err)
 	}
 	defer data.Close()
 	src := &countedReader{ctx: ctx, src: data, hash: sha256.New(), pace: f.g.pace(e)}
@@ -136,10 +137,26 @@ func (q *lastQuestion) ask() error {
 	}
 	q.marked = true
 	_, err := q.f.held.store.Update(q.entry.ID, func(e *spool.Entry) error { e.Publishing = true; return nil })
-	if err != nil {
+	return ofStore(err)
+}
+
+// storeError is the spool's failure rather than the file's: its disk is full, or there are no descriptors left. It passes, or the next
+// start is needed; the file is whole in either case.
+type storeError struct{ cause error }
+
+func (e *storeError) Error() string   { return "spool: " + e.cause.Error() }
+func (e *storeError) Unwrap() error   { return e.cause }
+func (e *storeError) Temporary() bool { return true }
+
+// ofStore makes an error of the spool a storeError, unless it says that the file is not what it was.
+func ofStore(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, spool.ErrDamaged), errors.Is(err, syscall.EIO), errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("spool: %w", err)
 	}
-	return nil
+	return &storeError{err}
 }
 
 // closedError says that a rule's window has closed.
@@ -253,7 +270,7 @@ func (f *Forwarder) postpone(e spool.Entry, cause error) time.Duration {
 	})
 	if err != nil {
 		f.logger.Error("a failed delivery could not be noted in the spool", "entry", e.ID, "cause", cause, "error", err)
-		return pause
+		return spoolPause
 	}
 	r := EntryRecord(audit.SpoolRetry, changed)
 	r.Cause = cause.Error()
@@ -263,15 +280,16 @@ func (f *Forwarder) postpone(e spool.Entry, cause error) time.Duration {
 	return pause
 }
 
-// setAside keeps a file that cannot be delivered until somebody has looked at it.
-func (f *Forwarder) setAside(e spool.Entry, cause error) {
+// setAside keeps a file that cannot be delivered until somebody has looked at it. What it returns is for the file's lane: where the
+// spool cannot note it, the file keeps its place.
+func (f *Forwarder) setAside(e spool.Entry, cause error) (wait time.Duration, done bool) {
 	changed, err := f.held.store.Update(e.ID, func(e *spool.Entry) error {
 		e.State, e.LastAttempt, e.LastError, e.Attempts = spool.Aside, f.g.now(), cause.Error(), e.Attempts+1
 		return nil
 	})
 	if err != nil {
 		f.logger.Error("ALARM: a file that cannot be delivered could not be set aside", "entry", e.ID, "path", entryPath(e), "cause", cause, "error", err)
-		return
+		return spoolPause, false
 	}
 	r := EntryRecord(audit.SpoolAside, changed)
 	r.Cause = cause.Error()
@@ -279,6 +297,8 @@ func (f *Forwarder) setAside(e spool.Entry, cause error) {
 	f.logger.Error("ALARM: a file cannot be delivered and was set aside", "entry", e.ID, "path", entryPath(e), "device", e.Device, "error", cause,
 		"hint", "ftpgw spool show "+e.ID+"; when the cause is removed: ftpgw spool retry "+e.ID)
 	f.holdRest(changed)
+	f.left(changed)
+	return 0, true
 }
 
 // note puts something on record that has happened in any case.

@@ -129,11 +129,13 @@ func (f *Forwarder) step(ctx context.Context, key laneKey, id string) (wait time
 	}
 	r := f.conduits[e.Conduit]
 	if r == nil {
-		f.setAside(e, fmt.Errorf("there is no conduit %q any more", e.Conduit))
-		return 0, true
+		return f.setAside(e, fmt.Errorf("there is no conduit %q any more", e.Conduit))
 	}
 	if wait := f.untilDue(e); wait > 0 {
 		return wait, false
+	}
+	if f.behindOther(key, e) {
+		return orderPoll, false
 	}
 	if !r.enter(ctx) {
 		return 0, false
@@ -159,6 +161,8 @@ const (
 	windowPoll = 30 * time.Second
 	// spoolPause is how long what the spool could not note waits, for instance while its disk is full.
 	spoolPause = 30 * time.Second
+	// orderPoll is how often it is looked whether an older version of a file is delivered, besides when it is.
+	orderPoll = 30 * time.Second
 )
 
 // untilDue is how long an entry has to wait for its rule's window, or since it has failed.
@@ -167,7 +171,9 @@ func (f *Forwarder) untilDue(e spool.Entry) time.Duration {
 	if !f.g.policy.Load().Holds(e.Rule, now) {
 		return windowPoll
 	}
-	// A clock that was set back must not make a file wait longer than it would have.
+	if now.Before(e.LastAttempt) { // a clock that was set back must not make a file wait for the time in which it was
+		return 0
+	}
 	return min(e.NextAttempt.Sub(now), maxBackoff)
 }
 
@@ -192,10 +198,11 @@ func (f *Forwarder) conclude(ctx context.Context, r *route, e spool.Entry, err e
 	switch {
 	case err == nil:
 		f.healthy(r)
+		f.left(e)
 		return 0, true
-	case errors.Is(err, errPreempted):
+	case errors.Is(err, errPreempted), errors.As(err, new(*closedError)):
 		r.breaker.undecided()
-		return 0, false // what the device has made of it is seen at the next look
+		return 0, false // what the device has made of it is seen at the next look, as is the window
 	case ctx.Err() != nil:
 		r.breaker.undecided()
 		return 0, false
@@ -204,8 +211,10 @@ func (f *Forwarder) conclude(ctx context.Context, r *route, e spool.Entry, err e
 		return 0, false
 	case !isRetryable(err):
 		r.breaker.undecided()
-		f.setAside(e, err)
-		return 0, true
+		return f.setAside(e, err)
+	case errors.As(err, new(*storeError)): // that says nothing about the conduit
+		r.breaker.undecided()
+		return f.postpone(e, err), false
 	}
 	if r.breaker.failed() {
 		f.suspended(r, err)

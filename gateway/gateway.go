@@ -93,7 +93,7 @@ func New(o Options) *Gateway {
 	if o.Spool != nil {
 		g.held = &holding{store: o.Spool, log: o.Log, delivering: make(map[string]context.CancelCauseFunc)}
 		g.forward = newForwarder(g, g.remotes, o.Forward)
-		g.held.added = g.forward.offer
+		g.held.added, g.held.left = g.forward.offer, g.forward.left
 	}
 	return g
 }

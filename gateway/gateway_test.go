@@ -32,6 +32,7 @@ type memlog struct {
 	records []audit.Record
 	err     error
 	refuse  func(audit.Record) error // asked about each record where not nil
+	after   func(audit.Record)       // told of each record where not nil
 }
 
 func (l *memlog) Accepts(string) error {
@@ -43,6 +44,9 @@ func (l *memlog) Accepts(string) error {
 func (l *memlog) Record(_ context.Context, r audit.Record) error { return l.Note(r) }
 
 func (l *memlog) Note(r audit.Record) error {
+	if l.after != nil {
+		defer l.after(r)
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	err := l.err

@@ -25,6 +25,7 @@ type holding struct {
 	store *spool.Spool
 	log   Recorder
 	added func(spool.Entry) // told of every entry that is new, or changed so that it may be delivered
+	left  func(spool.Entry) // told of every entry, as it was, that is removed or renamed
 
 	names      keylock.Locks // by nameKey: nobody renames or removes a file while it is being delivered
 	mu         sync.Mutex

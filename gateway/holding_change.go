@@ -56,6 +56,7 @@ func (h *holding) discard(entries []spool.Entry, why string) error {
 		if err := h.store.Remove(e.ID); err != nil {
 			return fmt.Errorf("spool: %w", err)
 		}
+		h.left(e)
 	}
 	return nil
 }
@@ -75,10 +76,11 @@ func (h *holding) move(entries []spool.Entry, from, to Location) error {
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
-	for _, id := range ids {
-		if e, ok := h.store.Get(id); ok {
+	for _, was := range entries {
+		if e, ok := h.store.Get(was.ID); ok {
 			h.added(e)
 		}
+		h.left(was)
 	}
 	return nil
 }

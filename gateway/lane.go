@@ -7,6 +7,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/ftpgw/ftpgw/spool"
 )
 
 // ticket is an entry's place in a lane.
@@ -19,17 +21,27 @@ type ticket struct {
 // lane holds what follows one another. It is guarded by Forwarder.mu, and has a goroutine while it is not empty.
 type lane struct {
 	tickets []ticket
+	wake    chan struct{} // a token in it ends the pause of the goroutine
+}
+
+// poke has a lane looked at without waiting for the end of its pause. f.mu is held.
+func (l *lane) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
 }
 
 // enqueue puts a ticket in its place. f.mu is held.
 func (f *Forwarder) enqueue(t ticket, key laneKey) {
 	l := f.lanes[key]
 	if l == nil {
-		l = &lane{}
+		l = &lane{wake: make(chan struct{}, 1)}
 		f.lanes[key] = l
 		ctx := f.ctx
-		f.running.Go(func() { f.drain(ctx, key) })
+		f.running.Go(func() { f.drain(ctx, key, l) })
 	}
+	l.poke()
 	if slices.ContainsFunc(l.tickets, func(o ticket) bool { return o.id == t.id }) {
 		return
 	}
@@ -45,8 +57,48 @@ func compareTickets(a, b ticket) int {
 	return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.sub, b.sub))
 }
 
+// left tells that an entry, which is given as it was, is not to be delivered from its lane any more: whatever stands behind it need not
+// wait. So it is with newer versions of the same file in other lanes.
+func (f *Forwarder) left(e spool.Entry) {
+	versions := f.held.store.Lookup(e.Conduit, entryPath(e))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, o := range append(versions, e) {
+		if l := f.lanes[laneOf(o)]; l != nil {
+			l.poke()
+		}
+	}
+}
+
+// behindOther reports whether an older version of the file, which another device has stored, is to be delivered first: what is there in
+// the end must be the newest.
+func (f *Forwarder) behindOther(key laneKey, e spool.Entry) bool {
+	versions := f.held.store.Lookup(e.Conduit, entryPath(e))
+	if len(versions) < 2 {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	own, ok := f.place(key, e.ID)
+	return ok && slices.ContainsFunc(versions, func(o spool.Entry) bool {
+		other, ok := f.place(laneOf(o), o.ID)
+		// By the tickets, as in the lanes: so no two can wait for each other.
+		return ok && o.State == spool.Waiting && laneOf(o) != key && compareTickets(other, own) < 0
+	})
+}
+
+// place looks for the ticket of an entry. f.mu is held.
+func (f *Forwarder) place(key laneKey, id string) (ticket, bool) {
+	if l := f.lanes[key]; l != nil {
+		if i := slices.IndexFunc(l.tickets, func(t ticket) bool { return t.id == id }); i >= 0 {
+			return l.tickets[i], true
+		}
+	}
+	return ticket{}, false
+}
+
 // drain delivers what is in a lane until it is empty or ctx ends.
-func (f *Forwarder) drain(ctx context.Context, key laneKey) {
+func (f *Forwarder) drain(ctx context.Context, key laneKey, l *lane) {
 	for ctx.Err() == nil {
 		id, ok := f.first(key)
 		if !ok {
@@ -57,7 +109,7 @@ func (f *Forwarder) drain(ctx context.Context, key laneKey) {
 			f.dequeue(key, id)
 			continue
 		}
-		if !sleep(ctx, wait) {
+		if !l.rest(ctx, wait) {
 			break
 		}
 	}
@@ -78,12 +130,33 @@ func (f *Forwarder) first(key laneKey) (id string, ok bool) {
 	return l.tickets[0].id, true
 }
 
-// dequeue takes an entry out of its lane; others may have been put in front of it.
+// dequeue takes an entry out of its lane; others may have been put in front of it. It stays where it has come back in this moment,
+// because somebody has released it or renamed it to and fro: it had its place still, and got no other.
 func (f *Forwarder) dequeue(key laneKey, id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if _, back := f.current(key, id); back {
+		return
+	}
 	l := f.lanes[key]
 	l.tickets = slices.DeleteFunc(l.tickets, func(t ticket) bool { return t.id == id })
+}
+
+// rest waits until the time has passed or the lane is poked; it is false when ctx has ended.
+func (l *lane) rest(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-l.wake:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // sleep waits; it is false when ctx has ended.

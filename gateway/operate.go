@@ -60,6 +60,7 @@ func (f *Forwarder) operate(ctx context.Context, id, who string, event audit.Eve
 		return spool.Entry{}, fmt.Errorf("spool: %w", err)
 	}
 	f.offer(changed)
+	f.left(changed)
 	return changed, nil
 }
 
