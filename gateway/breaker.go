@@ -34,25 +34,25 @@ func newBreaker() *breaker { return &breaker{changed: make(chan struct{}), pause
 
 // enter waits for the turn to deliver: at once while the breaker is closed, else as the next probe.
 func (b *breaker) enter(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		b.mu.Lock()
 		if !b.open {
 			b.mu.Unlock()
-			return ctx.Err()
+			return nil
 		}
 		if b.due && !b.probing {
 			b.probing, b.due = true, false
 			b.mu.Unlock()
-			return ctx.Err()
+			return nil
 		}
 		changed := b.changed
 		b.mu.Unlock()
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
+	return ctx.Err()
 }
 
 // wake tells all waiters to look again. b.mu is held.

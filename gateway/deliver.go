@@ -58,8 +58,11 @@ func (f *Forwarder) carry(ctx context.Context, r *route, e spool.Entry) (Receipt
 		return f.carryDir(ctx, r, e)
 	}
 	if e.Publishing {
-		if receipt, ok, err := f.find(ctx, r, e); ok || err != nil {
+		switch receipt, ok, err := f.find(ctx, r, e); {
+		case err != nil:
 			return receipt, err
+		case ok:
+			return receipt, f.dateAcross(ctx, r, e)
 		}
 	}
 	if err := makeParents(ctx, r.remote, entryLocation(e)); err != nil {
@@ -133,11 +136,23 @@ func (q *lastQuestion) ask() error {
 		return err
 	}
 	if q.marked {
-		return nil
+		now, ok := q.f.held.store.Get(q.entry.ID)
+		return q.stillWanted(now, ok)
 	}
 	q.marked = true
-	_, err := q.f.held.store.Update(q.entry.ID, func(e *spool.Entry) error { e.Publishing = true; return nil })
+	_, err := q.f.held.store.Update(q.entry.ID, func(e *spool.Entry) error {
+		e.Publishing = true
+		return q.stillWanted(*e, true)
+	})
 	return ofStore(err)
+}
+
+// stillWanted is against what somebody holds now, or has renamed: whoever was told so relies on it.
+func (q *lastQuestion) stillWanted(now spool.Entry, there bool) error {
+	if !there || now.State != spool.Waiting || entryPath(now) != entryPath(q.entry) {
+		return errPreempted
+	}
+	return nil
 }
 
 // storeError is the spool's failure rather than the file's: its disk is full, or there are no descriptors left. It passes, or the next
@@ -153,7 +168,7 @@ func ofStore(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, spool.ErrDamaged), errors.Is(err, syscall.EIO), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, errPreempted), errors.Is(err, spool.ErrDamaged), errors.Is(err, syscall.EIO), errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("spool: %w", err)
 	}
 	return &storeError{err}

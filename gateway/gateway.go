@@ -91,7 +91,7 @@ func New(o Options) *Gateway {
 	}
 	g.policy.Store(o.Policy)
 	if o.Spool != nil {
-		g.held = &holding{store: o.Spool, log: o.Log, delivering: make(map[string]context.CancelCauseFunc)}
+		g.held = &holding{store: o.Spool, log: o.Log, claims: make(map[string]*nameClaim)}
 		g.forward = newForwarder(g, g.remotes, o.Forward)
 		g.held.added, g.held.left = g.forward.offer, g.forward.left
 	}

@@ -27,9 +27,16 @@ type holding struct {
 	added func(spool.Entry) // told of every entry that is new, or changed so that it may be delivered
 	left  func(spool.Entry) // told of every entry, as it was, that is removed or renamed
 
-	names      keylock.Locks // by nameKey: nobody renames or removes a file while it is being delivered
-	mu         sync.Mutex
-	delivering map[string]context.CancelCauseFunc // by nameKey
+	names   keylock.Locks // by nameKey: nobody renames or removes a file while it is being delivered
+	commits keylock.Locks // by nameKey: what an upload continues does not change between its last look and its commit
+	mu      sync.Mutex
+	claims  map[string]*nameClaim // by nameKey
+}
+
+// nameClaim is who wants a name that is being delivered.
+type nameClaim struct {
+	wanted  int                     // by those who wait for the lock, but for deliveries
+	preempt context.CancelCauseFunc // ends the delivery under way; nil while there is none
 }
 
 // patience is how long a device waits for a name. What is being delivered under it gives way at once, unless it is just being
@@ -44,11 +51,13 @@ func (h *holding) lock(ctx context.Context, conduit, name string) (unlock func()
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	key := nameKey(conduit, name)
-	h.mu.Lock()
-	if preempt := h.delivering[key]; preempt != nil {
-		preempt(errPreempted)
-	}
-	h.mu.Unlock()
+	h.claim(key, func(c *nameClaim) {
+		c.wanted++
+		if c.preempt != nil {
+			c.preempt(errPreempted)
+		}
+	})
+	defer h.claim(key, func(c *nameClaim) { c.wanted-- })
 	unlock, err = h.names.Lock(ctx, key)
 	if err != nil {
 		return nil, &busyError{name}
@@ -56,7 +65,7 @@ func (h *holding) lock(ctx context.Context, conduit, name string) (unlock func()
 	return unlock, nil
 }
 
-// lockToDeliver is lock for the forwarder: the context that it returns ends when a device wants the name.
+// lockToDeliver is lock for the forwarder: the context that it returns ends when a device wants the name, or has ended already.
 func (h *holding) lockToDeliver(ctx context.Context, e spool.Entry) (context.Context, func(), error) {
 	key := nameKey(e.Conduit, entryPath(e))
 	unlock, err := h.names.Lock(ctx, key)
@@ -64,16 +73,31 @@ func (h *holding) lockToDeliver(ctx context.Context, e spool.Entry) (context.Con
 		return nil, nil, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	h.mu.Lock()
-	h.delivering[key] = cancel
-	h.mu.Unlock()
+	h.claim(key, func(c *nameClaim) {
+		c.preempt = cancel
+		if c.wanted > 0 { // by somebody who has come later, and goes first
+			cancel(errPreempted)
+		}
+	})
 	return ctx, func() {
-		h.mu.Lock()
-		delete(h.delivering, key)
-		h.mu.Unlock()
+		h.claim(key, func(c *nameClaim) { c.preempt = nil })
 		cancel(nil)
 		unlock()
 	}, nil
+}
+
+// claim changes what is known about a name.
+func (h *holding) claim(key string, change func(*nameClaim)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c := h.claims[key]
+	if c == nil {
+		c = &nameClaim{}
+		h.claims[key] = c
+	}
+	if change(c); c.wanted == 0 && c.preempt == nil {
+		delete(h.claims, key)
+	}
 }
 
 func nameKey(conduit, name string) string { return conduit + "\x00" + name }
@@ -119,7 +143,7 @@ func (h *holding) begin(t Target, o Origin, conduit string, d policy.Delivery) (
 	if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
-	return &heldUpload{holding: h, writer: w, target: t}, nil
+	return &heldUpload{holding: h, writer: w, target: t, conduit: conduit}, nil
 }
 
 // onto adds the origin to what the spool keeps.
@@ -133,6 +157,7 @@ type heldUpload struct {
 	holding *holding
 	writer  *spool.Writer
 	target  Target
+	conduit string
 	base    func(context.Context) error // whether the file that is continued is still the same; nil where there is none
 	entry   *spool.Entry                // once it is committed
 }
@@ -159,7 +184,7 @@ func (u *heldUpload) Commit(ctx context.Context, t Terms) (Receipt, error) {
 		}
 	})
 	if err == nil {
-		u.entry, err = u.commit(last)
+		u.entry, err = u.commit(ctx, last)
 	}
 	if err != nil {
 		u.writer.Abort()
@@ -168,7 +193,13 @@ func (u *heldUpload) Commit(ctx context.Context, t Terms) (Receipt, error) {
 	return Receipt{Bytes: u.entry.Size, Fsynced: true, Atomic: true, Verified: VerifySize, Path: "spool:" + u.entry.ID}, against
 }
 
-func (u *heldUpload) commit(last func() error) (*spool.Entry, error) {
+// commit waits for others that commit under the same name: a look at what stands there must hold until the file has it.
+func (u *heldUpload) commit(ctx context.Context, last func() error) (*spool.Entry, error) {
+	unlock, err := u.holding.commits.Lock(context.WithoutCancel(ctx), nameKey(u.conduit, u.target.String()))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	e, err := u.writer.Commit(hex.EncodeToString(u.target.Digest()), last)
 	if err != nil {
 		return nil, err
@@ -231,9 +262,10 @@ func (d *heldDownload) Info() fs.FileInfo { return heldInfo{d.entry} }
 // Close implements Download.
 func (d *heldDownload) Close() error { return d.data.Close() }
 
-// WriteTo implements Download.
+// WriteTo implements Download. It reads up to the end of the data rather than up to their last byte: there the spool says whether they
+// are what was accepted.
 func (d *heldDownload) WriteTo(w io.Writer) (int64, error) {
-	n, err := io.Copy(w, io.LimitReader(d.data, d.left))
+	n, err := io.Copy(w, d.data)
 	if err == nil && n != d.left {
 		err = fmt.Errorf("entry %s of the spool ended after %d of %d bytes", d.entry.ID, n, d.left)
 	}

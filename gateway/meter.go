@@ -56,15 +56,23 @@ var errKept = errors.New("all kept bytes are carried over")
 type keeper struct {
 	in   *Incoming
 	left int64
+	// whole has the base read to its end, where it is found out whether it is what was accepted.
+	whole bool
 }
 
 func (k *keeper) Write(p []byte) (int, error) {
-	p = p[:min(int64(len(p)), k.left)]
-	n, err := k.in.upload.Write(p)
-	k.in.count(p[:n])
-	k.left -= int64(n)
-	if err == nil && k.left == 0 {
-		err = errKept
+	if k.left == 0 && !k.whole {
+		return 0, errKept
 	}
-	return n, err
+	kept := p[:min(int64(len(p)), k.left)]
+	n, err := k.in.upload.Write(kept)
+	k.in.count(kept[:n])
+	k.left -= int64(n)
+	switch {
+	case err != nil:
+		return n, err
+	case k.left == 0 && len(kept) < len(p) && !k.whole:
+		return n, errKept
+	}
+	return len(p), nil
 }

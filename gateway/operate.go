@@ -66,19 +66,26 @@ func (f *Forwarder) operate(ctx context.Context, id, who string, event audit.Eve
 
 // take finds and locks an entry.
 func (f *Forwarder) take(ctx context.Context, id, what string, from []spool.State) (spool.Entry, func(), error) {
-	e, ok := f.held.store.Get(id)
-	if !ok {
-		return e, nil, fmt.Errorf("there is no entry %q in the spool: %w", id, ErrState)
+	for {
+		e, ok := f.held.store.Get(id)
+		if !ok {
+			return e, nil, fmt.Errorf("there is no entry %q in the spool: %w", id, ErrState)
+		}
+		unlock, err := f.held.lock(ctx, e.Conduit, entryPath(e))
+		if err != nil {
+			return e, nil, err
+		}
+		name := entryPath(e)
+		switch e, ok = f.held.store.Get(id); {
+		case ok && entryPath(e) != name: // it was renamed meanwhile, and is not locked
+			unlock()
+		case !ok || !slices.Contains(from, e.State):
+			unlock()
+			return e, nil, fmt.Errorf("%s of entry %s, which is %s: %w", what, id, stateWord(e, ok), ErrState)
+		default:
+			return e, unlock, nil
+		}
 	}
-	unlock, err := f.held.lock(ctx, e.Conduit, entryPath(e))
-	if err != nil {
-		return e, nil, err
-	}
-	if e, ok = f.held.store.Get(id); !ok || !slices.Contains(from, e.State) {
-		unlock()
-		return e, nil, fmt.Errorf("%s of entry %s, which is %s: %w", what, id, stateWord(e, ok), ErrState)
-	}
-	return e, unlock, nil
 }
 
 func stateWord(e spool.Entry, ok bool) string {

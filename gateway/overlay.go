@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/ftpgw/ftpgw/policy"
@@ -71,10 +72,32 @@ func (o *overlay) Stat(ctx context.Context, l Location) (fs.FileInfo, error) {
 	if err == nil || !errors.Is(err, fs.ErrNotExist) && !o.showsSpool(err) {
 		return info, err
 	}
-	if files, dirs := o.held.store.Children(o.conduit, l.String()); len(files)+len(dirs) > 0 || l.Path == "/" {
+	if o.hasBelow(l) || l.Path == "/" {
 		return impliedDir{path.Base(l.Path)}, nil
 	}
 	return nil, err
+}
+
+// isDirHere reports whether the spool knows of a directory: it is held itself, or something below it.
+func (o *overlay) isDirHere(l Location) bool {
+	if e, ok := o.newest(l); ok {
+		return isHeldDir(e)
+	}
+	return o.hasBelow(l)
+}
+
+// takesFile returns an error where the spool alone knows that a file can never stand under a name. What the far side knows is found out
+// with the delivery: nobody waits for it before.
+func (o *overlay) takesFile(l Location) error {
+	if o.isDirHere(l) {
+		return fmt.Errorf("a file in the place of the directory %s: %w", l, syscall.EISDIR)
+	}
+	for dir := path.Dir(l.Path); dir != "/"; dir = path.Dir(dir) {
+		if e, ok := o.newest(Location{Home: l.Home, Path: dir}); ok && !isHeldDir(e) {
+			return fmt.Errorf("a file below the file %s: %w", entryPath(e), syscall.ENOTDIR)
+		}
+	}
+	return nil
 }
 
 // showsSpool reports whether the spool answers in the place of a far side that cannot.
@@ -85,11 +108,12 @@ func (o *overlay) showsSpool(err error) bool {
 // ReadDir implements Lister.
 func (o *overlay) ReadDir(ctx context.Context, l Location) ([]fs.FileInfo, error) {
 	files, dirs := o.held.store.Children(o.conduit, l.String())
+	here := o.isDirHere(l)
 	infos, err := o.Remote.ReadDir(ctx, l)
 	switch {
 	case err == nil:
 	case o.showsSpool(err):
-	case errors.Is(err, fs.ErrNotExist) && len(files)+len(dirs) > 0: // what is held makes the directory when it is delivered
+	case errors.Is(err, fs.ErrNotExist) && here: // it is made when what is held is delivered
 	default:
 		return nil, err
 	}
@@ -139,14 +163,48 @@ func (o *overlay) Begin(ctx context.Context, t Target) (Upload, error) {
 	if o.deliver.Acknowledge == policy.Spooled {
 		return o.beginHeld(t)
 	}
-	if _, ok := o.newest(t.Location); ok {
-		return nil, &busyError{t.String()}
+	if err := o.free(t.Location); err != nil {
+		return nil, err
 	}
-	return o.Remote.Begin(ctx, t)
+	up, err := o.Remote.Begin(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	return &straightUpload{Upload: up, free: func() error { return o.free(t.Location) }}, nil
+}
+
+// free returns an error while a file waits under a name.
+func (o *overlay) free(l Location) error {
+	if _, ok := o.newest(l); ok {
+		return &busyError{l.String()}
+	}
+	return nil
+}
+
+// straightUpload is an upload across the conduit that gives way to one of its name which was accepted while it was on its way: that
+// would replace it later.
+type straightUpload struct {
+	Upload
+	free func() error
+}
+
+// Commit implements Upload.
+func (u *straightUpload) Commit(ctx context.Context, t Terms) (Receipt, error) {
+	asked := t
+	t.Last = func() error {
+		if err := asked.Hold(); err != nil {
+			return err
+		}
+		return u.free()
+	}
+	return u.Upload.Commit(ctx, t)
 }
 
 // beginHeld begins an upload into the spool.
 func (o *overlay) beginHeld(t Target) (Upload, error) {
+	if err := o.takesFile(t.Location); err != nil {
+		return nil, err
+	}
 	up, err := o.held.begin(t, o.origin, o.conduit, o.deliver)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -15,13 +17,15 @@ import (
 	"github.com/ftpgw/ftpgw/spool"
 )
 
-// Mkdir implements Changer. While the conduit is down, a rule whose uploads are spooled has directories wait like files.
+// Mkdir implements Changer. While the conduit is down, or the directory above is held itself, a rule whose uploads are spooled has
+// directories wait like files.
 func (o *overlay) Mkdir(ctx context.Context, l Location) error {
 	if _, ok := o.newest(l); ok {
 		return fmt.Errorf("mkdir %s: %w", l, fs.ErrExist)
 	}
 	err := o.Remote.Mkdir(ctx, l)
-	if err == nil || !IsTemporary(err) || o.deliver.Acknowledge != policy.Spooled {
+	waits := IsTemporary(err) || errors.Is(err, fs.ErrNotExist) && o.isDirHere(Location{Home: l.Home, Path: path.Dir(l.Path)})
+	if err == nil || !waits || o.deliver.Acknowledge != policy.Spooled {
 		return err
 	}
 	if serr := o.held.makeDir(ctx, o.origin, o.conduit, l); serr != nil {
@@ -45,7 +49,7 @@ func (o *overlay) Remove(ctx context.Context, l Location) error {
 	if isHeldDir(held[len(held)-1]) {
 		return fmt.Errorf("remove %s: %w", l, syscall.EISDIR)
 	}
-	if err := o.across(func() error { return o.Remote.Remove(ctx, l) }); err != nil {
+	if err := o.across(held, func() error { return o.Remote.Remove(ctx, l) }); err != nil {
 		return err
 	}
 	return o.held.discard(held, "removed by the device")
@@ -58,7 +62,7 @@ func (o *overlay) RemoveDir(ctx context.Context, l Location) error {
 		return err
 	}
 	defer unlock()
-	if files, dirs := o.held.store.Children(o.conduit, l.String()); len(files)+len(dirs) > 0 {
+	if o.hasBelow(l) {
 		return fmt.Errorf("rmdir %s: %w", l, syscall.ENOTEMPTY)
 	}
 	held := o.held.store.Lookup(o.conduit, l.String())
@@ -68,17 +72,19 @@ func (o *overlay) RemoveDir(ctx context.Context, l Location) error {
 	if !isHeldDir(held[len(held)-1]) {
 		return fmt.Errorf("rmdir %s: %w", l, syscall.ENOTDIR)
 	}
-	if err := o.across(func() error { return o.Remote.RemoveDir(ctx, l) }); err != nil {
+	if err := o.across(held, func() error { return o.Remote.RemoveDir(ctx, l) }); err != nil {
 		return err
 	}
 	return o.held.discard(held, "removed by the device")
 }
 
-// across does on the far side what is done in the spool, too. That there is nothing on the far side is no error then; nor is that it
-// cannot be asked, where the rule lets the spool stand for it.
-func (o *overlay) across(do func() error) error {
+// across does on the far side what is done with what is held, too. That there is nothing on the far side is no error then; nor is that
+// it cannot be asked, where the rule lets the spool stand for it: unless what is held may have been published already, by an attempt of
+// which nobody knows the end.
+func (o *overlay) across(held []spool.Entry, do func() error) error {
 	err := do()
-	if errors.Is(err, fs.ErrNotExist) || err != nil && o.showsSpool(err) {
+	inDoubt := slices.ContainsFunc(held, func(e spool.Entry) bool { return e.Publishing })
+	if errors.Is(err, fs.ErrNotExist) || err != nil && o.showsSpool(err) && !inDoubt {
 		return nil
 	}
 	return err
@@ -87,80 +93,103 @@ func (o *overlay) across(do func() error) error {
 // Rename implements Changer. What is held is renamed where it lies, directories with all that is held below them, so that it is
 // delivered under the new name; and what is across the conduit is renamed there.
 func (o *overlay) Rename(ctx context.Context, from, to Location) error {
+	if _, ok := o.newest(from); ok && from == to {
+		return nil
+	}
 	moved, unlock, err := o.claim(ctx, from, to)
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if held, ok := o.newest(to); ok {
-		if len(moved) > 0 && moved[0].ID < held.ID { // it would be delivered before what it is to replace
-			return &busyError{to.String()}
-		}
-		if isHeldDir(held) {
-			return fmt.Errorf("rename to %s: %w", to, fs.ErrExist)
-		}
-	}
 	if len(moved) == 0 {
-		if _, ok := o.newest(to); ok {
-			return &busyError{to.String()}
+		if err := o.free(to); err != nil {
+			return err
 		}
 		return o.Remote.Rename(ctx, from, to)
 	}
-	if err := o.across(func() error { return o.Remote.Rename(ctx, from, to) }); err != nil {
+	if err := o.takes(to, moved[0]); err != nil {
 		return err
 	}
+	if err := o.across(moved, func() error { return o.Remote.Rename(ctx, from, to) }); err != nil {
+		return err
+	}
+	// Whoever continues what stands under the new name has not looked at it yet, or is done.
+	done, err := o.held.commits.Lock(ctx, nameKey(o.conduit, to.String()))
+	if err != nil {
+		return fmt.Errorf("rename to %s: %w", to, err)
+	}
+	defer done()
 	return o.held.move(moved, from, to)
+}
+
+// takes returns an error where what is held cannot get a name because of what is held under that.
+func (o *overlay) takes(to Location, moved spool.Entry) error {
+	switch there, ok := o.newest(to); {
+	case ok && moved.ID < there.ID: // it would be delivered before what it is to replace
+		return &busyError{to.String()}
+	case o.isDirHere(to):
+		return fmt.Errorf("rename to %s: %w", to, fs.ErrExist)
+	}
+	return o.takesFile(to)
 }
 
 // claim locks both names and everything that is held under the old one, and returns that.
 func (o *overlay) claim(ctx context.Context, from, to Location) (moved []spool.Entry, unlock func(), err error) {
+	for {
+		names := []string{from.String(), to.String()}
+		for _, e := range o.heldUnder(from) {
+			names = append(names, entryPath(e))
+		}
+		slices.Sort(names) // in one order everywhere, so that two renames do not wait for each other
+		names = slices.Compact(names)
+		if unlock, err = o.lockAll(ctx, names); err != nil {
+			return nil, nil, err
+		}
+		moved = o.heldUnder(from)
+		if !slices.ContainsFunc(moved, func(e spool.Entry) bool { return !slices.Contains(names, entryPath(e)) }) {
+			return moved, unlock, nil
+		}
+		unlock() // something has come in between
+	}
+}
+
+func (o *overlay) lockAll(ctx context.Context, names []string) (unlock func(), err error) {
 	var unlocks []func()
 	unlock = func() {
 		for _, u := range unlocks {
 			u()
 		}
 	}
-	defer func() {
-		if err != nil {
-			unlock()
-		}
-	}()
-	names := []string{from.String(), to.String()}
-	if names[1] < names[0] { // in one order everywhere, so that two renames do not wait for each other
-		names[0], names[1] = names[1], names[0]
-	}
 	for _, name := range names {
 		u, err := o.held.lock(ctx, o.conduit, name)
 		if err != nil {
-			return nil, nil, err
+			unlock()
+			return nil, err
 		}
 		unlocks = append(unlocks, u)
 	}
-	moved = o.held.store.Lookup(o.conduit, from.String())
-	if len(moved) > 0 && !isHeldDir(moved[len(moved)-1]) {
-		return moved, unlock, nil
-	}
-	below, u, err := o.claimBelow(ctx, from)
-	unlocks = append(unlocks, u...)
-	return append(moved, below...), unlock, err
+	return unlock, nil
 }
 
-// claimBelow locks what is held below a directory.
-func (o *overlay) claimBelow(ctx context.Context, dir Location) (below []spool.Entry, unlocks []func(), err error) {
-	prefix := strings.TrimSuffix(dir.String(), "/") + "/"
-	for e := range o.held.store.All() {
-		name := entryPath(e)
-		if e.Conduit != o.conduit || !isLive(e) || !strings.HasPrefix(name, prefix) {
-			continue
-		}
-		u, err := o.held.lock(ctx, o.conduit, name)
-		if err != nil {
-			return nil, unlocks, err
-		}
-		unlocks = append(unlocks, u)
-		below = append(below, e)
+// heldUnder is what is held under a name and, unless that is a file's, below it.
+func (o *overlay) heldUnder(l Location) []spool.Entry {
+	list := o.held.store.Lookup(o.conduit, l.String())
+	if len(list) > 0 && !isHeldDir(list[len(list)-1]) || !o.hasBelow(l) {
+		return list
 	}
-	return below, unlocks, nil
+	prefix := strings.TrimSuffix(l.String(), "/") + "/"
+	for e := range o.held.store.All() {
+		if e.Conduit == o.conduit && isLive(e) && strings.HasPrefix(entryPath(e), prefix) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// hasBelow reports whether something is held below a directory.
+func (o *overlay) hasBelow(l Location) bool {
+	files, dirs := o.held.store.Children(o.conduit, l.String())
+	return len(files)+len(dirs) > 0
 }
 
 // Chtimes implements Modifier.

@@ -189,7 +189,8 @@ func (in *Incoming) begin(ctx context.Context) error {
 		return fmt.Errorf("open the file to be continued: %w", err)
 	}
 	defer old.Close()
-	_, err = old.WriteTo(&keeper{in: in, left: in.keep})
+	_, held := old.(*heldDownload)
+	_, err = old.WriteTo(&keeper{in: in, left: in.keep, whole: held})
 	if errors.Is(err, errKept) {
 		err = nil
 	}
