@@ -245,7 +245,7 @@ func TestDeliveryGivesWayToWhoWaits(t *testing.T) {
 func TestHoldOfRenamed(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSpooling(t, dir, gateway.ForwardOptions{Workers: 1}, spooled("far"))
+		s := newSpooling(t, dir, gateway.ForwardOptions{Workers: 2}, spooled("far"))
 		s.put(t, "/x")
 		s.failWith(func(step memremote.Step, _ string) error {
 			if step == memremote.Change || step == memremote.Commit {
@@ -260,17 +260,16 @@ func TestHoldOfRenamed(t *testing.T) {
 		}
 		go func() { _ = s.Rename(t.Context(), s.device, "/x", "/dir/y") }()
 		time.Sleep(time.Second)
-		var held time.Time
+		held := make(chan error, 1)
 		go func() {
-			if _, err := s.Forwarder().Hold(t.Context(), "0000000000000000", "uid 0"); err == nil {
-				held = time.Now()
-			}
+			_, err := s.Forwarder().Hold(t.Context(), "0000000000000000", "uid 0")
+			held <- err
 		}()
 		time.Sleep(time.Second)
 		defer s.run(t)()
 		time.Sleep(time.Minute)
-		if len(s.there("/dir/y")) == 1 != held.IsZero() {
-			t.Errorf("held: %v, there: %q", !held.IsZero(), s.there("/dir/y"))
+		if err := <-held; (len(s.there("/dir/y")) == 1) == (err == nil) {
+			t.Errorf("hold: %v, there: %q", err, s.there("/dir/y"))
 		}
 	})
 }
