@@ -156,7 +156,22 @@ func writeGateway(tb testing.TB, to far, r row) (config, addr string) {
 		tb.Fatal(err)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "zone \"bay\" {\n  listen = %q\n  passive_ports = %q\n  idle_timeout = \"1h\"\n}\n", addr, gatewayPorts)
+	// All devices have the one address of this machine here, and one name, so that the limits on these are lifted.
+	fmt.Fprintf(&b, `zone "bay" {
+  listen        = %q
+  passive_ports = %q
+  idle_timeout  = "1h"
+  limits {
+    connections               = 5000
+    connections_per_address   = 5000
+    connections_per_second    = 5000
+    startups                  = "5000:30:5001"
+    startups_per_address      = 5000
+    sessions_per_device       = 5000
+    passive_ports_per_address = 1000
+  }
+}
+`, addr, gatewayPorts)
 	fmt.Fprintf(&b, "conduit \"far\" {\n  address = %q\n  user = %q\n  identity = %q\n  known_hosts = %q\n  root = %q\n}\n",
 		to.addr, to.User, to.Identity, to.knownHosts, to.Root)
 	fmt.Fprintf(&b, "audit {\n  dir = \"audit\"\n}\ndevice %q {\n  password_hash = %q\n  from = [\"127.0.0.0/8\"]\n  home = \"/\"\n}\n", userName, hash)
