@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -79,6 +80,7 @@ type Gateway struct {
 	forward *Forwarder   // nil without a spool
 	quota   *quota.Store // nil: what is limited is refused
 	limits  Limits
+	chunks  sync.Pool // of hashing
 }
 
 // New makes a Gateway.

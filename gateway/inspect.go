@@ -98,7 +98,7 @@ func (in *Incoming) inspectContent(ctx context.Context) error {
 	} else if in.kind == "" {
 		in.kind, _ = in.stream.Type(nil)
 	}
-	found := policy.Found{Type: in.kind, SHA256: hex.EncodeToString(in.hash.Sum(nil)), Size: in.size}
+	found := policy.Found{Type: in.kind, SHA256: hex.EncodeToString(in.hash.Sum()), Size: in.size}
 	if demand.MaxExpanded > 0 {
 		found.Expanded, found.Unjudged = in.expanded(demand.MaxExpanded)
 	}

@@ -4,11 +4,9 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"time"
@@ -56,7 +54,7 @@ type Incoming struct {
 	missing   bool               // it may be all the same
 
 	upload Upload // nil until the first byte or a clean end
-	hash   hash.Hash
+	hash   *hashing
 	size   int64 // bytes of the file to be published, those kept included
 	ended  bool
 
@@ -73,7 +71,7 @@ type Incoming struct {
 // opened with the first byte, so that a data connection which never comes leaves nothing behind. The Incoming it returns must be
 // ended by Commit or Abort.
 func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*Incoming, error) {
-	in := &Incoming{g: g, policy: g.policy.Load(), session: s, request: req, id: newTransferID(), begun: time.Now(), hash: sha256.New()}
+	in := &Incoming{g: g, policy: g.policy.Load(), session: s, request: req, id: newTransferID(), begun: time.Now(), hash: g.newHashing()}
 	in.question = g.question(s, req.Op, req.Path, policy.SizeUnknown)
 	in.question.Declared, in.question.ASCII = req.Declared, req.Type == "A"
 	var err error
@@ -174,7 +172,7 @@ func (in *Incoming) begin(ctx context.Context) error {
 	}
 	up, err := in.remote.Begin(ctx, Target{
 		Location: in.location(), Base: in.base,
-		Verify: Verification(in.decision.Deliver.Verify), Require: in.requirements(), Digest: func() []byte { return in.hash.Sum(nil) },
+		Verify: Verification(in.decision.Deliver.Verify), Require: in.requirements(), Digest: func() []byte { return in.hash.Sum() },
 		Declared: in.announced(),
 	})
 	if err != nil {
@@ -345,6 +343,7 @@ func (in *Incoming) Abort(cause error) {
 	}
 	in.ended = true
 	defer in.grant.Close()
+	in.hash.flush()
 	in.expansion.Stop()
 	in.expansion.Finish()
 	if in.upload != nil && (in.committed || !in.keepAside(cause)) {
@@ -367,7 +366,7 @@ func (in *Incoming) recordOf(e audit.Event, cause error) audit.Record {
 		r.Bytes, r.Elapsed = &size, time.Since(in.begun).Microseconds()
 	}
 	if e == audit.TransferCommitted {
-		r.SHA256 = hex.EncodeToString(in.hash.Sum(nil))
+		r.SHA256 = hex.EncodeToString(in.hash.Sum())
 		r.Evidence = in.argued()
 	}
 	if in.kept != nil {

@@ -4,11 +4,9 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"time"
 
@@ -40,7 +38,7 @@ type Outgoing struct {
 	begun    time.Time
 	download Download
 	grant    *quota.Grant // what it may move; nil where nothing is limited
-	hash     hash.Hash
+	hash     *hashing
 	sent     int64
 	ended    bool
 }
@@ -62,7 +60,7 @@ func (g *Gateway) Send(ctx context.Context, s Session, req DownloadRequest) (*Ou
 	if err != nil {
 		return nil, err
 	}
-	out := &Outgoing{g: g, policy: p, session: s, request: req, question: q, decision: d, remote: remote, id: newTransferID(), begun: time.Now(), download: dl, hash: sha256.New()}
+	out := &Outgoing{g: g, policy: p, session: s, request: req, question: q, decision: d, remote: remote, id: newTransferID(), begun: time.Now(), download: dl, hash: g.newHashing()}
 	if err := out.decideContent(dl.Info().Size()); err != nil {
 		return nil, out.closeWith(err)
 	}
@@ -194,7 +192,7 @@ func (out *Outgoing) recordOf(e audit.Event, cause error) audit.Record {
 		r.Bytes, r.Elapsed = &sent, time.Since(out.begun).Microseconds()
 	}
 	if e == audit.TransferCommitted {
-		r.SHA256 = hex.EncodeToString(out.hash.Sum(nil))
+		r.SHA256 = hex.EncodeToString(out.hash.Sum())
 	}
 	if cause != nil {
 		r.Cause = cause.Error()
@@ -230,8 +228,9 @@ func (m *meteredWriter) write(p []byte) (int, error) {
 	if err := m.out.g.windowOpen(m.out.policy, m.out.decision); err != nil {
 		return 0, err
 	}
-	n, err := m.dst.Write(p)
-	m.out.hash.Write(p[:n])
+	var n int
+	var err error
+	m.out.hash.Beside(p, func() { n, err = m.dst.Write(p) }) // all of p: a digest counts only where all was sent
 	m.out.sent += int64(n)
 	if err != nil {
 		if cause := interrupted(m.ctx); cause != nil {

@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	// maxChannels per link: sshd's MaxSessions is 10 by default, and other programs may use the same account.
-	maxChannels = 4
+	// maxChannels per link: sshd's MaxSessions is 10 by default, for each connection (sshd_config(5)), and a question about a digest takes
+	// another one. They are opened as they are needed: a server works on one request of a channel after another, so that whoever waits for
+	// the disk holds up those behind him.
+	maxChannels = 8
 	// maxWait bounds how long a caller waits for an attempt to connect that is under way.
 	maxWait = 3 * time.Second
 	// kickEvery bounds how often callers can cut a pause between two attempts short.
