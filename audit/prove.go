@@ -35,7 +35,7 @@ func ProveRecord(ctx context.Context, dir string, seq uint64) ([]byte, error) {
 		return nil, err
 	}
 	if seq == 0 || seq > uint64(c.Size) {
-		return nil, fmt.Errorf("%w: the last checkpoint is of records 1 to %d", ErrNoRecord, c.Size)
+		return nil, fmt.Errorf("%w, or has not signed it yet: the last checkpoint is of records 1 to %d, and the next one comes within checkpoint_interval", ErrNoRecord, c.Size)
 	}
 	w := &walk{ctx: ctx, dir: dir, size: c.Size, wanted: int64(seq)}
 	proof, err := tlog.ProveRecord(c.Size, int64(seq)-1, w)

@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -24,11 +26,11 @@ type Activity struct {
 	First, Last      time.Time
 }
 
-// Incident is a kind of denial or failed login, and how often it came.
+// Incident is a kind of denial, failed login or attack, and how often it came.
 type Incident struct {
 	Who   string // device or user
-	Peer  string // address without port, for failed logins
-	What  string // operation and path; empty for failed logins
+	Peer  string // address without port, for failed logins and attacks
+	What  string // operation and path of a denial, event and kind of an attack; empty for failed logins
 	Rule  string // that denied; empty where none matched
 	Why   string
 	Count int
@@ -45,7 +47,10 @@ type Report struct {
 	Devices      []Activity // in the order of their names
 	Denials      []Incident // the most frequent first
 	FailedLogins []Incident
-	Alarms       []Record // conduits that went down, the log's own trouble
+	Attacks      []Incident // what begins with "security.", and lockouts; Count has those that a record stands for
+	Spool        []SpoolActivity
+	Operators    []Record // starts and stops, configurations, and what operators have changed
+	Alarms       []Record // conduits that went down or came back, the log's own trouble
 }
 
 // Reporter makes a Report of the records that it is shown.
@@ -54,6 +59,8 @@ type Reporter struct {
 	devices map[string]*Activity
 	denials map[Incident]*Incident
 	logins  map[Incident]*Incident
+	attacks map[Incident]*Incident
+	spool   map[string]*SpoolActivity
 }
 
 // NewReporter begins a report; from and to are what is to stand in it.
@@ -61,6 +68,7 @@ func NewReporter(from, to time.Time) *Reporter {
 	return &Reporter{
 		report: Report{From: from, To: to}, devices: make(map[string]*Activity),
 		denials: make(map[Incident]*Incident), logins: make(map[Incident]*Incident),
+		attacks: make(map[Incident]*Incident), spool: make(map[string]*SpoolActivity),
 	}
 }
 
@@ -72,13 +80,17 @@ func (p *Reporter) Add(r Record) {
 	p.report.Records++
 	p.report.LastSeq = r.Seq
 	switch r.Event {
-	case ConduitDown, LogSpaceLow, LogTrouble, LogRecovered, LogResumed, LogRemoved, ClockJumped, ForwardingFound, LimitDamaged, SpoolAside, IslandOn, IslandOff:
+	case ConduitDown, ConduitUp, LogSpaceLow, LogSpaceOK, LogTrouble, LogRecovered, LogResumed, LogRemoved, ClockJumped, ForwardingFound, LimitDamaged, SpoolAside, IslandOn, IslandOff:
 		p.report.Alarms = append(p.report.Alarms, r)
+	case GatewayStart, GatewayStop, ConfigLoaded, ConfigRefused, ControlDone, ControlFailed, ControlRefused:
+		p.report.Operators = append(p.report.Operators, r)
 	case LoginFailed:
 		who := quoted(r.User)
 		p.of(who, r).FailedLogins++
-		count(p.logins, Incident{Who: who, Peer: host(r.Peer), Why: r.Cause}, r.Time)
+		count(p.logins, Incident{Who: who, Peer: host(r.Peer), Why: r.Cause}, 1, r.Time)
 	}
+	p.addAttack(r)
+	p.addSpool(r)
 	if r.Device == "" {
 		return
 	}
@@ -100,7 +112,7 @@ func (p *Reporter) Add(r Record) {
 		if r.TransferFields != nil {
 			i.What, i.Rule, i.Why = r.Op+" "+r.Path, r.Rule, r.Reason
 		}
-		count(p.denials, i, r.Time)
+		count(p.denials, i, 1, r.Time)
 	}
 }
 
@@ -131,7 +143,23 @@ func (p *Reporter) of(device string, r Record) *Activity {
 	return a
 }
 
-func count(list map[Incident]*Incident, key Incident, at time.Time) {
+// addAttack counts attacks and lockouts. A record with a count stands for as many.
+func (p *Reporter) addAttack(r Record) {
+	if r.Event != LoginLocked && !strings.HasPrefix(string(r.Event), "security.") {
+		return
+	}
+	i := Incident{Who: r.Device, Peer: host(r.Peer), What: strings.TrimSpace(string(r.Event) + " " + r.Detail["kind"])}
+	if i.Who == "" && r.User != "" {
+		i.Who = quoted(r.User)
+	}
+	n, err := strconv.Atoi(r.Detail["count"])
+	if err != nil {
+		n = 1
+	}
+	count(p.attacks, i, n, r.Time)
+}
+
+func count(list map[Incident]*Incident, key Incident, n int, at time.Time) {
 	i := list[key]
 	if i == nil {
 		i = new(Incident)
@@ -139,7 +167,7 @@ func count(list map[Incident]*Incident, key Incident, at time.Time) {
 		i.First = at
 		list[key] = i
 	}
-	i.Count++
+	i.Count += n
 	i.Last = at
 }
 
@@ -149,7 +177,7 @@ func (p *Reporter) Report() Report {
 	for _, name := range slices.Sorted(maps.Keys(p.devices)) {
 		r.Devices = append(r.Devices, *p.devices[name])
 	}
-	r.Denials, r.FailedLogins = ranked(p.denials), ranked(p.logins)
+	r.Denials, r.FailedLogins, r.Attacks, r.Spool = ranked(p.denials), ranked(p.logins), ranked(p.attacks), p.spools()
 	return r
 }
 

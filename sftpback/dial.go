@@ -59,7 +59,7 @@ func (d *dialer) dial(ctx context.Context) (*link, error) {
 	defer cancel()
 	raw, err := d.connect(ctx, d.cfg)
 	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
+		return nil, err // it names the address and the step
 	}
 	conn := newHeardConn(raw)
 	// The handshake knows no context: the end of ctx closes the connection under it.

@@ -40,13 +40,13 @@ rule "events" {
 	sum := digest(t, pattern(100_000, 3))
 
 	out, status := auditCommand(t, "trace", "--dir", g.auditDir, sum)
-	for _, want := range []string{"transfer.begin", "transfer.committed", sum, "PRC-002: records leave", "fsynced true", "conduit far"} {
+	for _, want := range []string{"transfer.begin", "transfer.committed", sum, "PRC-002: records leave", "flushed (fsync)", "conduit far"} {
 		if status != 0 || !strings.Contains(out, want) {
 			t.Errorf("trace by digest has no %q, status %d:\n%s", want, status, out)
 		}
 	}
 	out, _ = auditCommand(t, "trace", "--dir", g.auditDir, "/event.dat")
-	if !strings.Contains(out, "decision.denied") || !strings.Contains(out, sum) {
+	if !strings.Contains(out, "decision.denied") || !strings.Contains(out, "by default: no rule matches") || !strings.Contains(out, sum) {
 		t.Errorf("trace by path:\n%s", out)
 	}
 	if _, status = auditCommand(t, "trace", "--dir", g.auditDir, "/other"); status != 2 {
@@ -60,6 +60,14 @@ rule "events" {
 	out, _ = auditCommand(t, "show", "--dir", g.auditDir, "--device", "relay", "--event", "command")
 	if !strings.Contains(out, "STOR /event.dat -> 226") || strings.Contains(out, "login") {
 		t.Errorf("show:\n%s", out)
+	}
+
+	out, _ = auditCommand(t, "show", "--dir", g.auditDir, "--event", "decision.denied")
+	if !strings.Contains(out, "delete /event.dat reason: no rule matches") {
+		t.Errorf("a denial is shown without its reason:\n%s", out)
+	}
+	if out, status = auditCommand(t, "show", "--dir", g.auditDir, "--event", "desicion.denied"); status != 0 || !strings.Contains(out, "no record") {
+		t.Errorf("show of nothing: status %d:\n%s", status, out)
 	}
 
 	for _, format := range []string{"markdown", "html", "csv"} {

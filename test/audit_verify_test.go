@@ -44,6 +44,9 @@ func TestAuditVerify(t *testing.T) {
 	if status != 0 || !strings.Contains(out, "is intact: records 1 to ") || !strings.Contains(out, "since the checkpoint given") {
 		t.Errorf("status %d:\n%s", status, out)
 	}
+	if out, status = auditCommand(t, "verify", "--dir", t.TempDir()); status != 1 || !strings.Contains(out, "no audit log") {
+		t.Errorf("a directory without a log: status %d:\n%s", status, out)
+	}
 	file := filepath.Join(dir, "audit-00000001.jsonl")
 	text, err := os.ReadFile(file)
 	if err != nil {

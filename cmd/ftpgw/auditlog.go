@@ -49,7 +49,11 @@ func openAudit(cfg *config.Config, logger *slog.Logger) (*audit.Log, error) {
 	if opts.Key, err = signingKey(cfg, logger); err != nil {
 		return nil, err
 	}
-	return audit.Open(cfg.Audit.Dir, opts)
+	log, err := audit.Open(cfg.Audit.Dir, opts)
+	if errors.Is(err, audit.ErrLocked) {
+		err = withHint(err, `another gateway writes it: end that one, or give each its own: audit { dir = "..." }`)
+	}
+	return log, err
 }
 
 // signingKey is the file of the key. Earlier versions kept it beside the log, so that whoever copied the log had the key as well: there

@@ -24,8 +24,9 @@ func newAuditReportCommand(env environment) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report --dir DIR [--from TIME] [--to TIME] [--format markdown|csv|html]",
 		Short: "Sum up a time for a review",
-		Long: `Sum up what each device has transferred, what was denied, which logins failed and what was wrong with conduits and log: what a
-review of event logs (NERC CIP-007 R4) looks at. Whether the log is intact is said by "ftpgw audit verify".`,
+		Long: `Sum up what each device has transferred, what became of what it left in the spool, what was denied, which logins failed, what was
+an attack, what operators have changed, and what was wrong with conduits and log: what a review of event logs (NERC CIP-007 R4)
+looks at. Whether the log is intact is said by "ftpgw audit verify".`,
 		Example: "  ftpgw audit report --dir /var/lib/ftpgw/audit --from 2026-01-01 --to 2026-01-16 --format html > review.html",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
@@ -84,7 +85,8 @@ func tablesOf(r audit.Report) reportDocument {
 		return stamp(t)
 	}
 	d := reportDocument{Title: "Audit report", About: fmt.Sprintf("From %s to %s: %d records, %d to %d.",
-		bound(r.From, "the beginning"), bound(r.To, "the end"), r.Records, r.FirstSeq, r.LastSeq)}
+		bound(r.From, "the beginning"), bound(r.To, "the end"), r.Records, r.FirstSeq, r.LastSeq) +
+		" A name in quotation marks is what somebody called himself who did not log in. Whether the log is intact is said by ftpgw audit verify."}
 	devices := reportTable{Title: "Devices", Header: []string{"device", "sessions", "logins", "failed logins", "uploads", "bytes up",
 		"downloads", "bytes down", "aborted", "denied", "changes", "first", "last"}}
 	for _, a := range r.Devices {
@@ -100,18 +102,38 @@ func tablesOf(r audit.Report) reportDocument {
 	for _, i := range r.FailedLogins {
 		logins.Rows = append(logins.Rows, []string{itoa(i.Count), visible(i.Who), i.Peer, visible(i.Why), stamp(i.First), stamp(i.Last)})
 	}
-	alarms := reportTable{Title: "Conduits, clock and log", Header: []string{"time", "record", "event", "cause", "detail"}}
-	for _, a := range r.Alarms {
-		detail := ""
-		for _, name := range []string{"conduit", "segment", "free", "jump", "failed", "refused"} {
-			if v := a.Detail[name]; v != "" {
-				detail = strings.TrimSpace(detail + " " + name + " " + v)
-			}
-		}
-		alarms.Rows = append(alarms.Rows, []string{stamp(a.Time), strconv.FormatUint(a.Seq, 10), string(a.Event), visible(a.Cause), visible(detail)})
-	}
-	d.Tables = []reportTable{devices, denials, logins, alarms}
+	d.Tables = []reportTable{devices, spoolTable(r.Spool), denials, logins, attackTable(r.Attacks),
+		eventTable("Operators and configuration", r.Operators), eventTable("Conduits, clock, log and islands", r.Alarms)}
 	return d
+}
+
+func spoolTable(list []audit.SpoolActivity) reportTable {
+	t := reportTable{Title: "Spool", Header: []string{"device", "accepted", "bytes", "delivered", "bytes", "tried again", "set aside", "held", "discarded"}}
+	for _, a := range list {
+		t.Rows = append(t.Rows, []string{visible(a.Device), itoa(a.Accepted), strconv.FormatInt(a.AcceptedBytes, 10), itoa(a.Delivered),
+			strconv.FormatInt(a.DeliveredBytes, 10), itoa(a.Retries), itoa(a.Aside), itoa(a.Held), itoa(a.Discarded)})
+	}
+	return t
+}
+
+func attackTable(list []audit.Incident) reportTable {
+	t := reportTable{Title: "Attacks, limits and lockouts", Header: []string{"count", "what", "device or user", "from", "first", "last"}}
+	for _, i := range list {
+		t.Rows = append(t.Rows, []string{itoa(i.Count), visible(i.What), visible(i.Who), i.Peer, stamp(i.First), stamp(i.Last)})
+	}
+	return t
+}
+
+func eventTable(title string, list []audit.Record) reportTable {
+	t := reportTable{Title: title, Header: []string{"time", "record", "event", "cause", "detail"}}
+	for _, r := range list {
+		words := detailWords(r)
+		if r.TransferFields != nil {
+			words = append([]string{r.Op + " " + r.Path}, words...)
+		}
+		t.Rows = append(t.Rows, []string{stamp(r.Time), strconv.FormatUint(r.Seq, 10), string(r.Event), visible(r.Cause), visible(strings.Join(words, ", "))})
+	}
+	return t
 }
 
 func itoa(n int) string        { return strconv.Itoa(n) }
@@ -171,7 +193,7 @@ func writeReportHTML(w io.Writer, d reportDocument) error {
 
 const reportPage = `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{{.Title}}</title>
-<style>body{font:14px sans-serif;margin:2em}reportTable{border-collapse:collapse}td,th{border:1px solid #999;padding:.2em .5em;text-align:left}th{background:#eee}</style>
+<style>body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}td,th{border:1px solid #999;padding:.2em .5em;text-align:left}th{background:#eee}td{vertical-align:top;overflow-wrap:anywhere}</style>
 </head><body><h1>{{.Title}}</h1><p>{{.About}}</p>
 {{range .Tables}}<h2>{{.Title}}</h2>
 {{if .Rows}}<table><tr>{{range .Header}}<th>{{.}}</th>{{end}}</tr>

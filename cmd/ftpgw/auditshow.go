@@ -7,8 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -77,7 +79,7 @@ func newAuditShowCommand(env environment) *cobra.Command {
 			if filter.From, filter.To, err = parseTimes(filter.from, filter.to); err != nil {
 				return err
 			}
-			out := bufio.NewWriter(env.stdout)
+			out, shown := bufio.NewWriter(env.stdout), 0
 			show := func(line []byte, r audit.Record) error {
 				if !filter.Match(r) {
 					return nil
@@ -86,6 +88,7 @@ func newAuditShowCommand(env environment) *cobra.Command {
 				if asJSON {
 					text = string(line)
 				}
+				shown++
 				_, err := out.WriteString(text + "\n")
 				if err == nil && follow {
 					err = out.Flush()
@@ -95,7 +98,11 @@ func newAuditShowCommand(env environment) *cobra.Command {
 			if follow {
 				return followLog(cmd.Context(), dir.dir, show)
 			}
-			return errors.Join(eachLine(dir.dir, show), out.Flush())
+			if err := errors.Join(eachLine(dir.dir, show), out.Flush()); err != nil || shown > 0 {
+				return err
+			}
+			_, err = fmt.Fprintln(env.stderr, "no record of the log is like that")
+			return err
 		},
 	}
 	dir.add(cmd)
@@ -158,10 +165,27 @@ func describeRecord(r audit.Record) string {
 		}
 		word("sha256=", t.SHA256)
 		word("rule=", t.Rule)
+		if r.Event == audit.DecisionDenied {
+			word("reason: ", t.Reason)
+		}
 		word("conduit=", t.Conduit)
 	}
 	word("cause: ", r.Cause)
+	if r.Event != audit.LogCheckpoint { // its detail is the signed text, for programs
+		for _, w := range detailWords(r) {
+			word("", w)
+		}
+	}
 	return b.String()
+}
+
+// detailWords are the details of a record in the order of their names.
+func detailWords(r audit.Record) []string {
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(r.Detail)) {
+		words = append(words, name+"="+r.Detail[name])
+	}
+	return words
 }
 
 // visible is text with everything that does not print escaped.

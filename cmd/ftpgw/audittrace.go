@@ -32,7 +32,7 @@ sees it. Exits with 2 where nothing is on record.`,
 				return err
 			}
 			if len(list) == 0 {
-				if _, err := fmt.Fprintf(env.stderr, "nothing is on record about %s\n", visible(args[0])); err != nil {
+				if _, err := fmt.Fprintf(env.stderr, "nothing is on record about %s\nA file is named by its path as the device sees it, or by 8 digits or more of its SHA-256.\n", visible(args[0])); err != nil {
 					return err
 				}
 				return &statusError{2}
@@ -77,6 +77,23 @@ func traceFile(dir, name string) ([]audit.Record, error) {
 	return list, err
 }
 
+// describeReceipt is what the destination of an upload has achieved, in words.
+func describeReceipt(conduit string, p audit.Receipt) string {
+	words := []string{fmt.Sprintf("%d bytes", p.Bytes)}
+	yesNo := func(is bool, yes, no string) {
+		if !is {
+			yes = no
+		}
+		words = append(words, yes)
+	}
+	yesNo(p.Fsynced, "flushed (fsync)", "not flushed: the server offers no fsync")
+	yesNo(p.Atomic, "renamed in one step", "not renamed in one step")
+	if p.Verified != "" {
+		words = append(words, "verified by "+p.Verified)
+	}
+	return fmt.Sprintf("conduit %s, %s: %s", conduit, p.Path, strings.Join(words, ", "))
+}
+
 // describeStep is one record of a file's life, over several lines.
 func describeStep(r audit.Record) string {
 	var b strings.Builder
@@ -91,8 +108,11 @@ func describeStep(r audit.Record) string {
 	}
 	line("what", "%s", what)
 	line("who", "%s from %s in zone %s, session %s", r.Device, r.Peer, r.Zone, r.Session)
-	if t.Rule != "" || t.Reason != "" {
+	switch {
+	case t.Rule != "":
 		line("why", "rule %q: %s", t.Rule, t.Reason)
+	case t.Reason != "":
+		line("why", "by default: %s", t.Reason)
 	}
 	if t.Bytes != nil {
 		line("bytes", "%d", *t.Bytes)
@@ -104,7 +124,7 @@ func describeStep(r audit.Record) string {
 		line("whole by", "%s", strings.Join(t.Evidence, ", "))
 	}
 	if p := t.Receipt; p != nil {
-		line("receipt", "conduit %s, %s: %d bytes, fsynced %v, in one step %v, verified %q", t.Conduit, p.Path, p.Bytes, p.Fsynced, p.Atomic, p.Verified)
+		line("receipt", "%s", describeReceipt(t.Conduit, *p))
 	}
 	if r.Cause != "" {
 		line("cause", "%s", r.Cause)

@@ -45,6 +45,9 @@ that had left the appliance before (--checkpoint), with the public key as it was
 			if err != nil {
 				return notIntact(env.stderr, dir.dir, err)
 			}
+			if v.Last == 0 { // a gateway's first record comes before its first device
+				return withHint(fmt.Errorf("there is no audit log in %s: it holds no record", dir.dir), "name the dir of the configuration's audit block, or a copy of it")
+			}
 			_, err = io.WriteString(env.stdout, describeVerification(dir.dir, v, opts))
 			return err
 		},
@@ -83,10 +86,6 @@ func notIntact(w io.Writer, dir string, err error) error {
 
 func describeVerification(dir string, v audit.Verification, opts audit.VerifyOptions) string {
 	var out strings.Builder
-	if v.Last == 0 {
-		fmt.Fprintf(&out, "%s is intact: it has no records\n", dir)
-		return out.String()
-	}
 	fmt.Fprintf(&out, "%s is intact: records %d to %d in %s, %d bytes\n", dir, v.First, v.Last, count(v.Segments, "segment"), v.Bytes)
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(&out, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
@@ -96,6 +95,9 @@ func describeVerification(dir string, v audit.Verification, opts audit.VerifyOpt
 	switch {
 	case v.Key == "":
 		line("signatures", "none: this log has no key")
+	case v.Checkpoints == 0:
+		line("signatures", "none: there is no checkpoint yet")
+		return out.String()
 	case opts.Key == "":
 		line("signatures", "%s, right by the key that lies beside the log; give your own with --key", count(v.Checkpoints, "checkpoint"))
 	default:

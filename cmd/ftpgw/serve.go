@@ -231,7 +231,7 @@ func (a *appliance) work(ctx context.Context, socket *control.Server, h hooks) (
 	}()
 	a.runConduits(back, &running)
 	if err := a.front.Listen(ctx); err != nil {
-		return err
+		return withListenHint(err)
 	}
 	a.awaitConduits(ctx)
 	a.logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(a.cfg.Conduits),

@@ -115,7 +115,7 @@ func writeEntry(w io.Writer, e spool.Entry, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(w).Encode(e)
 	}
-	line := fmt.Sprintf("%s %s %-9s %s %s:%s %s", e.ID, e.Accepted.Format("2006-01-02T15:04:05Z"), e.State, e.Device, e.Conduit, visible(e.Full()), bytesWord(e.Size))
+	line := fmt.Sprintf("%s %s %-9s %s %s:%s %s", e.ID, e.Accepted.Format("2006-01-02T15:04:05Z"), e.State, e.Device, e.Conduit, visible(e.Full()), sizeWord(e))
 	if e.LastError != "" {
 		line += fmt.Sprintf(" (%s: %s)", count(e.Attempts, "attempt"), visible(e.LastError))
 	}

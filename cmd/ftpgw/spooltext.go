@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ftpgw/ftpgw/policy"
 	"github.com/ftpgw/ftpgw/spool"
 )
 
@@ -46,6 +47,17 @@ func (f *entryFilter) match(e spool.Entry) bool {
 		(f.conduit == "" || f.conduit == e.Conduit) && (f.path == "" || within)
 }
 
+// isDirectory reports whether an entry stands for a directory that is to be made.
+func isDirectory(e spool.Entry) bool { return e.Op == string(policy.Mkdir) }
+
+// sizeWord is how much there is of an entry.
+func sizeWord(e spool.Entry) string {
+	if isDirectory(e) {
+		return "directory"
+	}
+	return bytesWord(e.Size)
+}
+
 // describeEntry is all that is known about an entry, for people.
 func describeEntry(e spool.Entry) string {
 	var b strings.Builder
@@ -53,8 +65,12 @@ func describeEntry(e spool.Entry) string {
 		fmt.Fprintf(&b, "%-12s %s\n", name, visible(fmt.Sprintf(format, args...)))
 	}
 	line("entry", "%s, %s", e.ID, e.State)
-	line("file", "%s, %d bytes", e.Path, e.Size)
-	line("sha256", "%s", e.SHA256)
+	if isDirectory(e) {
+		line("directory", "%s", e.Path)
+	} else {
+		line("file", "%s, %d bytes", e.Path, e.Size)
+		line("sha256", "%s", e.SHA256)
+	}
 	line("goes to", "%s:%s", e.Conduit, e.Full())
 	line("accepted", "%s from device %s, zone %s, session %s, transfer %s", moment(e.Accepted), e.Device, e.Zone, e.Session, e.Transfer)
 	line("by rule", "%s: %s", e.Rule, e.Reason)

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/ftpgw/ftpgw/control"
 	"github.com/ftpgw/ftpgw/ftpfront"
@@ -50,27 +49,42 @@ func (a *appliance) statusRoutes() []control.Route {
 		if r.Query("form") != "text" {
 			return document, nil
 		}
-		for i, line := range text {
-			text[i] = fit(line)
+		var folded []string
+		for _, line := range text {
+			folded = append(folded, fold(line)...)
 		}
-		return text, nil
+		return folded, nil
 	}}}
 }
 
 // lineWidth is what fits on any terminal.
 const lineWidth = 80
 
-// fit cuts a line that is too long.
-func fit(line string) string {
-	if utf8.RuneCountInString(line) <= lineWidth {
-		return line
+// indent is where the words of an entry begin.
+const indent = 15
+
+// fold breaks a line that is too long between words, or within one that is very long: nothing is cut off, since the cause of an error
+// stands at its end.
+func fold(line string) []string {
+	var lines []string
+	rest := []rune(line)
+	for len(rest) > lineWidth {
+		end, next := lineWidth, lineWidth
+		for i := lineWidth; i > lineWidth/2; i-- {
+			if rest[i] == ' ' {
+				end, next = i, i+1
+				break
+			}
+		}
+		lines = append(lines, string(rest[:end]))
+		rest = append([]rune(strings.Repeat(" ", indent)), rest[next:]...)
 	}
-	return string([]rune(line)[:lineWidth-3]) + "..."
+	return append(lines, string(rest))
 }
 
 // entry is a line of the status: what it is about, and how that is.
 func entry(about, format string, args ...any) string {
-	return fmt.Sprintf("%-14s %s", about, fmt.Sprintf(format, args...))
+	return fmt.Sprintf("%-*s %s", indent-1, about, fmt.Sprintf(format, args...))
 }
 
 // ago is how long ago something was, in whole seconds.
@@ -173,6 +187,8 @@ func (a *appliance) conduitsStatus(context.Context) (any, []string) {
 		docs = append(docs, d)
 		state := "not tried yet"
 		switch {
+		case d.Up && since.IsZero(): // it has just come up, and that is not noted yet
+			state = fmt.Sprintf("up, %s", count(n, "connection"))
 		case d.Up:
 			state = fmt.Sprintf("up since %s, %s", moment(d.Since), count(n, "connection"))
 		case !since.IsZero():
