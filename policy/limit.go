@@ -4,6 +4,7 @@ package policy
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -30,22 +31,31 @@ type Limits struct {
 	Shared       bool  // a rule's: all its devices together, and not each of them
 }
 
+// SizeText is a number of bytes for people, exactly: in the largest binary unit of which it is a whole number.
+func SizeText(n int64) string {
+	units := []string{" bytes", "KiB", "MiB", "GiB", "TiB"}
+	for n != 0 && n%1024 == 0 && len(units) > 1 {
+		n, units = n/1024, units[1:]
+	}
+	return strconv.FormatInt(n, 10) + units[0]
+}
+
 // String is the limits in the words of the configuration.
 func (l *Limits) String() string {
 	if l == nil {
 		return "no limits"
 	}
 	var words []string
-	add := func(limit Limit, value int64, unit string) {
+	add := func(limit Limit, value int64, text string) {
 		if value > 0 {
-			words = append(words, fmt.Sprintf("%s %d%s", limit, value, unit))
+			words = append(words, fmt.Sprintf("%s %s", limit, text))
 		}
 	}
-	add(MaxFile, l.MaxFile, " bytes")
-	add(FilesPerHour, l.FilesPerHour, "")
-	add(BytesPerDay, l.BytesPerDay, " bytes")
-	add(Bandwidth, l.Bandwidth, " bytes/s")
-	add(Concurrent, l.Concurrent, "")
+	add(MaxFile, l.MaxFile, SizeText(l.MaxFile))
+	add(FilesPerHour, l.FilesPerHour, strconv.FormatInt(l.FilesPerHour, 10))
+	add(BytesPerDay, l.BytesPerDay, SizeText(l.BytesPerDay))
+	add(Bandwidth, l.Bandwidth, SizeText(l.Bandwidth)+"/s")
+	add(Concurrent, l.Concurrent, strconv.FormatInt(l.Concurrent, 10))
 	if l.Shared {
 		words = append(words, "shared by all devices")
 	}

@@ -76,7 +76,7 @@ func writeCSV(w io.Writer, r accessReport) error {
 // htmlReport is one page without anything from elsewhere.
 const htmlReport = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Access matrix</title>
-<style>body{font:14px sans-serif}table{border-collapse:collapse}td,th{border:1px solid #999;padding:2px 6px;text-align:left;vertical-align:top}.deny{background:#fdd}</style></head>
+<style>body{font:14px sans-serif}table{border-collapse:collapse}td,th{border:1px solid #999;padding:2px 6px;text-align:left;vertical-align:top}th{background:#eee}td:nth-child(-n+4){white-space:nowrap}.deny{background:#fdd}</style></head>
 <body><h1>Access matrix</h1><p>Configuration {{.Digest}}. For one device and operation the first row that matches decides.</p>
 <table><thead><tr>{{range .Columns}}<th>{{.}}</th>{{end}}</tr></thead><tbody>
 {{range .Rows}}<tr class="{{.Verdict}}">{{range .Cells}}<td>{{.}}</td>{{end}}</tr>

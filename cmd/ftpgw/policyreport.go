@@ -79,6 +79,9 @@ func (r reportRow) cells() []string {
 	return []string{r.Device, r.Operation, r.Verdict, r.Rule, r.Paths, r.Conditions, r.Window, r.Delivery, r.Reason}
 }
 
+// byDefault stands in the place of a rule where none matches. It cannot be the name of one.
+const byDefault = "(by default)"
+
 func newReport(cfg *config.Config) accessReport {
 	r := accessReport{Digest: cfg.Digest}
 	for _, d := range cfg.Policy.Devices() {
@@ -88,7 +91,11 @@ func newReport(cfg *config.Config) accessReport {
 					r.Rows = append(r.Rows, newRow(d.Name, op, rule))
 				}
 			}
-			r.Rows = append(r.Rows, reportRow{Device: d.Name, Operation: string(op), Verdict: "deny", Paths: "everything else", Window: "always", Reason: policy.NoRule})
+			paths := "everything else"
+			if n := len(r.Rows); n == 0 || r.Rows[n-1].Device != d.Name || r.Rows[n-1].Operation != string(op) {
+				paths = "everything"
+			}
+			r.Rows = append(r.Rows, reportRow{Device: d.Name, Operation: string(op), Verdict: "deny", Rule: byDefault, Paths: paths, Window: "always", Reason: policy.NoRule})
 		}
 	}
 	for _, f := range cfg.Policy.Findings() {
@@ -102,7 +109,7 @@ func newRow(device string, op policy.Operation, rule policy.Rule) reportRow {
 	if len(rule.Paths) > 0 {
 		row.Paths = joined(rule.Paths)
 	}
-	row.Conditions = conditions(rule)
+	row.Conditions = conditions(op, rule)
 	if rule.Deny {
 		row.Verdict = "deny"
 		return row
@@ -111,14 +118,19 @@ func newRow(device string, op policy.Operation, rule policy.Rule) reportRow {
 		row.Conditions = strings.TrimPrefix(row.Conditions+"; refused unless "+rule.Content.String(), "; ")
 	}
 	row.Delivery = rule.Deliver.Conduit
+	if receives := op == policy.Upload || op == policy.Append; receives && rule.Deliver.Acknowledge == policy.Spooled {
+		row.Delivery += " by way of the spool"
+	}
 	if rule.PathTemplate != nil && (op == policy.Upload || op == policy.Append) {
 		row.Delivery += " as " + rule.PathTemplate.String()
 	}
 	return row
 }
 
-// conditions are what a rule asks for besides device, operation, path and time, in words.
-func conditions(r policy.Rule) string {
+// conditions are what a rule asks for besides device, operation, path and time, in words. Sizes, types and limits are about operations
+// that move a file.
+func conditions(op policy.Operation, r policy.Rule) string {
+	moves := op == policy.Upload || op == policy.Append || op == policy.Download
 	var words []string
 	add := func(given bool, format string, args ...any) {
 		if given {
@@ -132,13 +144,13 @@ func conditions(r policy.Rule) string {
 	add(r.TLS == policy.UnderTLS, "under TLS")
 	add(r.TLS == policy.InClear, "not under TLS")
 	add(len(r.Certificates) > 0, "certificate of %s", joined(r.Certificates))
-	add(r.MinSize > 0, "at least %d bytes", r.MinSize)
-	add(r.MaxSize > 0, "at most %d bytes", r.MaxSize)
+	add(moves && r.MinSize > 0, "at least %s", policy.SizeText(r.MinSize))
+	add(moves && r.MaxSize > 0, "at most %s", policy.SizeText(r.MaxSize))
 	add(len(r.Types) > 0, "content is %s", strings.Join(r.Types, " or "))
 	if r.When != nil {
 		words = append(words, r.When.String())
 	}
-	add(r.Limits != nil, "limit %s", r.Limits)
+	add(moves && r.Limits != nil, "limit %s", r.Limits)
 	return strings.Join(words, "; ")
 }
 
