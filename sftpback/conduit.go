@@ -42,6 +42,10 @@ type Config struct {
 	RequestTimeout time.Duration // silence after which a connection is given up (30 s)
 	KeepAlive      time.Duration // between two keepalive@openssh.com (15 s)
 
+	// ListingEntries is how many entries of one directory are read at most: one that has more is an error that Is gateway.ErrTooMany,
+	// and is not read further, so that no server can fill the memory with names. 0 is for any number.
+	ListingEntries int
+
 	// Instance identifies this installation in the names of temporary files: eight of [a-z0-9].
 	Instance string
 	Logger   *slog.Logger

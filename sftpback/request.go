@@ -143,15 +143,6 @@ func (ch *channel) closeSoon(h wire.Handle, name string) error {
 	return nil
 }
 
-// readDir reads a whole directory.
-func (ch *channel) readDir(ctx context.Context, p string) (all []fs.FileInfo, err error) {
-	err = ch.eachPage(ctx, p, func(page []fs.FileInfo) error {
-		all = append(all, page...)
-		return nil
-	})
-	return all, err
-}
-
 // pagesAhead is how many pages of a directory are asked for at once. What a server answers to those behind the end is the end again.
 const pagesAhead = 4
 

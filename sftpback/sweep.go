@@ -43,29 +43,28 @@ func (c *Conduit) sweep(ctx context.Context, ch *channel, home string) (removed 
 	for depth := 0; depth <= sweepDepth && len(level) > 0; depth++ {
 		var next []string
 		for _, dir := range level {
-			entries, err := ch.readDir(ctx, dir)
-			if errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			if isTransient(err) {
-				return removed, err
-			}
-			if err != nil {
-				failures = append(failures, fmt.Errorf("read %s: %w", dir, err))
-				continue
-			}
-			for _, e := range entries {
-				p := path.Join(dir, e.Name())
-				switch {
-				case e.IsDir() && isListable(e.Name()):
-					next = append(next, p)
-				case e.Mode().IsRegular() && c.isStale(e.Name()):
-					if err := ch.remove(ctx, p); err != nil {
-						failures = append(failures, fmt.Errorf("remove %s: %w", p, err))
-						continue
+			err := ch.eachPage(ctx, dir, func(page []fs.FileInfo) error {
+				for _, e := range page {
+					p := path.Join(dir, e.Name())
+					switch {
+					case e.IsDir() && isListable(e.Name()):
+						next = append(next, p)
+					case e.Mode().IsRegular() && c.isStale(e.Name()):
+						if err := ch.remove(ctx, p); err != nil {
+							failures = append(failures, fmt.Errorf("remove %s: %w", p, err))
+							continue
+						}
+						removed = append(removed, p)
 					}
-					removed = append(removed, p)
 				}
+				return nil
+			})
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+			case isTransient(err):
+				return removed, err
+			case err != nil:
+				failures = append(failures, fmt.Errorf("read %s: %w", dir, err))
 			}
 		}
 		level = next

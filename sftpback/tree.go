@@ -48,18 +48,22 @@ func (c *Conduit) ReadDir(ctx context.Context, l gateway.Location) (infos []fs.F
 		if err := mustBeDir(at.info); err != nil {
 			return err
 		}
-		all, err := ch.readDir(ctx, at.remote)
-		if err != nil {
-			return err
-		}
-		for _, info := range all {
-			if isListable(info.Name()) {
-				infos = append(infos, info)
+		return ch.eachPage(ctx, at.remote, func(page []fs.FileInfo) error {
+			for _, info := range page {
+				if isListable(info.Name()) {
+					infos = append(infos, info)
+				}
 			}
-		}
-		return nil
+			if most := c.cfg.ListingEntries; most > 0 && len(infos) > most {
+				return fmt.Errorf("more than %d entries: %w", most, gateway.ErrTooMany)
+			}
+			return nil
+		})
 	})
-	return infos, err
+	if err != nil {
+		return nil, err
+	}
+	return infos, nil
 }
 
 // Mkdir creates a directory, and the home where it is missing.
@@ -96,6 +100,9 @@ func (c *Conduit) Remove(ctx context.Context, l gateway.Location) error {
 	})
 }
 
+// errNotEmpty ends the reading of a directory of which it is enough to know that there is something in it.
+var errNotEmpty = errors.New("the directory is not empty")
+
 // RemoveDir removes an empty directory. One that holds nothing but temporary files of the gateway is not empty: an upload is under way.
 func (c *Conduit) RemoveDir(ctx context.Context, l gateway.Location) error {
 	return c.with(ctx, "rmdir", l, func(ch *channel) error {
@@ -110,7 +117,7 @@ func (c *Conduit) RemoveDir(ctx context.Context, l gateway.Location) error {
 		if !isFailure(err) {
 			return err
 		}
-		if left, lookErr := ch.readDir(ctx, at.remote); lookErr == nil && len(left) > 0 {
+		if lookErr := ch.eachPage(ctx, at.remote, func([]fs.FileInfo) error { return errNotEmpty }); errors.Is(lookErr, errNotEmpty) {
 			return fmt.Errorf("%w: %w", syscall.ENOTEMPTY, err)
 		}
 		return err

@@ -260,7 +260,8 @@ func (a *appliance) assemble() error {
 			KnownHosts: c.KnownHosts, HostKey: c.HostKey, Root: c.Root, Connections: c.Connections,
 			SourceAddress: c.SourceAddress, Interface: c.Interface,
 			DialTimeout: c.DialTimeout, RequestTimeout: c.RequestTimeout, KeepAlive: c.KeepAlive,
-			Instance: a.log.Instance(), Logger: a.logger, OnState: onState,
+			ListingEntries: a.cfg.Limits.ListingEntries,
+			Instance:       a.log.Instance(), Logger: a.logger, OnState: onState,
 		})
 		if err != nil {
 			return err
