@@ -20,9 +20,10 @@ func newAuditTraceCommand(env environment) *cobra.Command {
 		Use:   "trace --dir DIR SHA256|PATH",
 		Short: "Show the life of one file",
 		Long: `Show what is on record about one file, in the order in which it happened: every transfer with its decision, its digest and its
-receipt, and every denial and change. The file is named by its SHA-256 (8 characters at least), or by its path as the device
+receipt, its way through the spool, and every denial and change. The file is named by its SHA-256 (8 characters at least), or by its path as the device
 sees it. Exits with 2 where nothing is on record.`,
-		Args: cobra.ExactArgs(1),
+		Example: "  ftpgw audit trace --dir /var/lib/ftpgw/audit /events/F0001.dat",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := dir.check(); err != nil {
 				return err

@@ -36,7 +36,7 @@ func newExplainCommand(env environment) *cobra.Command {
 		Use:   "explain --config FILE|DIR --device NAME --op OPERATION --path PATH",
 		Short: "Say which rule decides a case, and why",
 		Long: `Ask the policy about a case, as the gateway would: the decision, the rule, its reason, and why the rules before it did
-not match. Exits with 0 when it is allowed (or would be, depending on a size or type that is not given), with 2 when it is denied,
+not match. No key is needed, nothing is dialled. Exits with 0 when it is allowed (or would be, depending on a size or type that is not given), with 2 when it is denied,
 and with 1 when the question makes no sense.`,
 		Example: "  ftpgw explain --config substation.hcl --device relay-12 --op upload --path /events/fault-0042.cfg --size 12kB",
 		Args:    noArguments,

@@ -24,8 +24,8 @@ spool where the configuration has island_mode = "spool". The switch outlasts a r
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
-		newIslandTurnCommand(env, "on", "Begin: returns when nothing crosses any more"),
-		newIslandTurnCommand(env, "off", "End it"),
+		newIslandTurnCommand(env, "on", "Cut the gateway off from all conduits; returns when nothing crosses any more"),
+		newIslandTurnCommand(env, "off", "End an island that \"ftpgw island on\" has begun"),
 		newIslandStatusCommand(env),
 	)
 	return cmd
@@ -53,7 +53,7 @@ func newIslandStatusCommand(env environment) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "status --config FILE|DIR [--json]",
-		Short:   "Say whether it is one, since when, by whom and why",
+		Short:   "Say whether the gateway is an island, since when, by whom and why",
 		Example: "  ftpgw island status --config /etc/ftpgw",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {

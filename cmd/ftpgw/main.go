@@ -85,7 +85,7 @@ func newRootCommand(env environment) *cobra.Command {
 		Short: "A gateway from FTP devices in one zone to SFTP servers across a conduit",
 		Long: `ftpgw relays files at a network zone boundary. Legacy devices speak FTP to it; it speaks SFTP to a server across the
 conduit. A policy decides about every file, every decision and transfer is on record, and a device is told that a
-transfer is complete only when its file is durable on the other side.`,
+transfer is complete only when its file is durable where its rule says: on the other side, or in the spool on the way there.`,
 		Version:            version(),
 		SilenceUsage:       true,
 		SilenceErrors:      true,
@@ -171,6 +171,13 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	err := fmt.Errorf("unexpected argument %q", args[0])
 	if cmd.Flags().Lookup("config") != nil && !cmd.Flags().Changed("config") {
 		return withHint(err, "a configuration is named with --config %s", args[0])
+	}
+	if cmd.HasSubCommands() {
+		cmd.SuggestionsMinimumDistance = 2
+		if names := cmd.SuggestionsFor(args[0]); len(names) > 0 {
+			return withHint(err, "did you mean %q?", cmd.CommandPath()+" "+names[0])
+		}
+		return withHint(err, "the commands are listed by %q", cmd.CommandPath()+" --help")
 	}
 	return withHint(err, "the flags are listed by %q", cmd.CommandPath()+" --help")
 }

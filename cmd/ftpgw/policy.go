@@ -53,7 +53,8 @@ func newPolicyTestCommand(env environment) *cobra.Command {
 		Use:   "test FILE|DIR",
 		Short: "Ask the policy the questions of the tests beside it",
 		Long: `Ask the policy of a configuration all questions of its tests, and compare the answers. The tests of a file NAME.hcl are in
-NAME_test.hcl, those of a directory in all its files whose names end in _test.hcl. The last lines say how many rules decided a test, and which did not. No key is needed, nothing is dialled.
+NAME_test.hcl, those of a directory in all its files whose names end in _test.hcl. The last lines say how many rules decided a
+test, and which did not. No key is needed, nothing is dialled.
 Exits with 0 when every answer is the one that was expected, with 1 otherwise.`,
 		Example: "  ftpgw policy test /etc/ftpgw",
 		Args:    oneConfiguration,

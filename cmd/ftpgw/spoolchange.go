@@ -36,11 +36,19 @@ func newSpoolChangeCommand(env environment, c spoolChange) *cobra.Command {
 	var all bool
 	var filter entryFilter
 	var reason string
-	use := c.verb + " ENTRY... --config FILE|DIR"
+	use, example := c.verb+" ENTRY... --config FILE|DIR", "  ftpgw spool "+c.verb+" 0000000000000fa1 --config /etc/ftpgw"
+	if len(c.states) > 0 {
+		use = c.verb + " (ENTRY... | --all) --config FILE|DIR"
+		example += "\n  ftpgw spool " + c.verb + " --all --device relay-12 --config /etc/ftpgw"
+	}
+	if c.reason {
+		use += " --reason WHY"
+		example += " --reason 'sent again by hand'"
+	}
 	cmd := &cobra.Command{
 		Use:     use,
 		Short:   c.short,
-		Example: "  ftpgw spool " + c.verb + " 0000000000000fa1 --config /etc/ftpgw",
+		Example: example,
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			switch {

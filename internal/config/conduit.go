@@ -102,7 +102,11 @@ func (b body) identity(c *Conduit) {
 	written, _ := b.text("identity")
 	info, err := os.Stat(c.Identity)
 	if err != nil {
-		b.fail(at, "Unusable identity", "The private key %q cannot be read: %s.", written.text, osReason(err))
+		how := ""
+		if errors.Is(err, fs.ErrNotExist) {
+			how = fmt.Sprintf(" To make one run: ssh-keygen -t ed25519 -N '' -f %s - and have the server accept %s.pub.", c.Identity, c.Identity)
+		}
+		b.fail(at, "Unusable identity", "The private key %q cannot be read: %s.%s", written.text, osReason(err), how)
 		return
 	}
 	if strings.HasSuffix(c.Identity, ".pub") {
