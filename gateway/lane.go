@@ -20,8 +20,9 @@ type ticket struct {
 
 // lane holds what follows one another. It is guarded by Forwarder.mu, and has a goroutine while it is not empty.
 type lane struct {
-	tickets []ticket
-	wake    chan struct{} // a token in it ends the pause of the goroutine
+	tickets []ticket            // in their order
+	ids     map[string]struct{} // of the tickets: there can be a hundred thousand
+	wake    chan struct{}       // a token in it ends the pause of the goroutine
 }
 
 // poke has a lane looked at without waiting for the end of its pause. f.mu is held.
@@ -36,13 +37,13 @@ func (l *lane) poke() {
 func (f *Forwarder) enqueue(t ticket, key laneKey) {
 	l := f.lanes[key]
 	if l == nil {
-		l = &lane{wake: make(chan struct{}, 1)}
+		l = &lane{ids: make(map[string]struct{}), wake: make(chan struct{}, 1)}
 		f.lanes[key] = l
 		ctx := f.ctx
 		f.running.Go(func() { f.drain(ctx, key, l) })
 	}
-	l.poke()
-	if slices.ContainsFunc(l.tickets, func(o ticket) bool { return o.id == t.id }) {
+	if _, ok := l.ids[t.id]; ok {
+		l.poke() // it may be due at once now
 		return
 	}
 	// Nearly always at the end: commits that overlap are the exception.
@@ -51,6 +52,10 @@ func (f *Forwarder) enqueue(t ticket, key laneKey) {
 		i--
 	}
 	l.tickets = slices.Insert(l.tickets, i, t)
+	l.ids[t.id] = struct{}{}
+	if i == 0 {
+		l.poke()
+	}
 }
 
 func compareTickets(a, b ticket) int {
@@ -89,12 +94,14 @@ func (f *Forwarder) behindOther(key laneKey, e spool.Entry) bool {
 
 // place looks for the ticket of an entry. f.mu is held.
 func (f *Forwarder) place(key laneKey, id string) (ticket, bool) {
-	if l := f.lanes[key]; l != nil {
-		if i := slices.IndexFunc(l.tickets, func(t ticket) bool { return t.id == id }); i >= 0 {
-			return l.tickets[i], true
-		}
+	l := f.lanes[key]
+	if l == nil {
+		return ticket{}, false
 	}
-	return ticket{}, false
+	if _, ok := l.ids[id]; !ok {
+		return ticket{}, false
+	}
+	return l.tickets[slices.IndexFunc(l.tickets, func(t ticket) bool { return t.id == id })], true
 }
 
 // drain delivers what is in a lane until it is empty or ctx ends.
@@ -139,6 +146,11 @@ func (f *Forwarder) dequeue(key laneKey, id string) {
 		return
 	}
 	l := f.lanes[key]
+	delete(l.ids, id)
+	if l.tickets[0].id == id {
+		l.tickets = l.tickets[1:]
+		return
+	}
 	l.tickets = slices.DeleteFunc(l.tickets, func(t ticket) bool { return t.id == id })
 }
 

@@ -79,12 +79,12 @@ func (o *overlay) RemoveDir(ctx context.Context, l Location) error {
 }
 
 // across does on the far side what is done with what is held, too. That there is nothing on the far side is no error then; nor is that
-// it cannot be asked, where the rule lets the spool stand for it: unless what is held may have been published already, by an attempt of
+// it cannot be asked, whatever the rule shows of it meanwhile: unless what is held may have been published already, by an attempt of
 // which nobody knows the end.
 func (o *overlay) across(held []spool.Entry, do func() error) error {
 	err := do()
 	inDoubt := slices.ContainsFunc(held, func(e spool.Entry) bool { return e.Publishing })
-	if errors.Is(err, fs.ErrNotExist) || err != nil && o.showsSpool(err) && !inDoubt {
+	if errors.Is(err, fs.ErrNotExist) || IsTemporary(err) && !inDoubt {
 		return nil
 	}
 	return err

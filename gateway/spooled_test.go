@@ -269,6 +269,12 @@ func TestOfflineRefuse(t *testing.T) {
 	if _, _, err := s.ReadDir(t.Context(), s.device, "/"); !gateway.IsTemporary(err) {
 		t.Errorf("list: %v", err)
 	}
+	if err := s.Rename(t.Context(), s.device, "/x", "/y"); err != nil {
+		t.Errorf("rename of what is held: %v", err)
+	}
+	if err := s.Remove(t.Context(), s.device, "/y"); err != nil {
+		t.Errorf("removal of what is held: %v", err)
+	}
 }
 
 // Files of one device for one directory come in order, whatever fails in between; others need not wait for them.
