@@ -171,6 +171,7 @@ func (s *Spool) admit(n uint64, last bool, list []*found, used map[uint64]bool) 
 			used[f.keys[0]], used[f.keys[1]] = true, true
 			s.index.insert(f.item)
 			s.space.hold(f.item.entry.Size)
+			s.space.files++ // nobody else is there yet
 			s.recovered.Entries++
 			s.recovered.Bytes += f.item.entry.Size
 		case f.err != nil:

@@ -12,9 +12,11 @@ import (
 type space struct {
 	max     int64 // 0: no bound
 	minFree int64
+	most    int // files; 0: no bound
 	free    func() (int64, error)
 
 	mu       sync.Mutex
+	files    int   // entries, and uploads on their way
 	used     int64 // of the entries
 	reserved int64 // of uploads on their way
 	written  int64 // the part of reserved that is in files already
@@ -26,11 +28,33 @@ func (s *Spool) Room(n int64) error {
 	if err := s.Err(); err != nil {
 		return err
 	}
+	if err := s.space.enter(); err != nil {
+		return err
+	}
+	defer s.space.leave(1)
 	if err := s.space.reserve(n); err != nil {
 		return err
 	}
 	s.space.release(max(n, 0), 0)
 	return nil
+}
+
+// enter counts an upload, which leave takes back unless it becomes an entry. Its error Is syscall.ENOSPC.
+func (s *space) enter() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.most > 0 && s.files >= s.most {
+		return fmt.Errorf("no room in the spool: it holds %d files, those on their way included: %w", s.files, syscall.ENOSPC)
+	}
+	s.files++
+	return nil
+}
+
+// leave counts n files out.
+func (s *space) leave(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files -= n
 }
 
 // reserve sets n bytes aside, all of them or none. Its error Is syscall.ENOSPC where there is no room for them. With n below zero

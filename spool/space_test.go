@@ -51,6 +51,43 @@ func TestMaxSize(t *testing.T) {
 	usage(t, s, Usage{Waiting: Count{1, 100}})
 }
 
+// Files without a byte are bounded, too: each is in memory. Those on their way count, those that came to nothing do not.
+func TestMaxFiles(t *testing.T) {
+	o := Options{Dir: fastDir(t), MaxFiles: 2}
+	s := open(t, o)
+	first := store(t, s, "/a", "")
+	w, err := s.Create(meta("/b"), -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := func(what string) {
+		t.Helper()
+		if _, err := s.Create(meta("/c"), -1); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("%s: create: %v", what, err)
+		}
+		if err := s.Room(0); !errors.Is(err, syscall.ENOSPC) {
+			t.Errorf("%s: room: %v", what, err)
+		}
+	}
+	full("one on its way")
+	w.Abort()
+	store(t, s, "/b", "")
+	full("two held")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open(t, o)
+	full("found again")
+	if err := s.Remove(first.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Room(0); err != nil {
+		t.Errorf("one removed: %v", err)
+	}
+	store(t, s, "/c", "")
+	full("two again")
+}
+
 // usage compares what is held and reserved.
 func usage(t *testing.T, s *Spool, want Usage) {
 	t.Helper()

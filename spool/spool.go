@@ -38,6 +38,8 @@ type Options struct {
 	Dir string
 	// MaxSize bounds the bytes of all files that are held, delivered ones that are kept included. 0 means that there is no bound.
 	MaxSize int64
+	// MaxFiles bounds their number: each takes about a kilobyte of memory, and an empty one no room. 0 means that there is no bound.
+	MaxFiles int
 	// MinFree is how many bytes must stay free on the file system.
 	MinFree int64
 	// Recipients and Identities turn on encryption at rest of what is written from now on, data and records; one without the other
@@ -112,8 +114,8 @@ func openWith(o Options, sys calls) (_ *Spool, err error) {
 		return nil, errors.New("open the spool: no directory is given")
 	case (len(o.Recipients) == 0) != (len(o.Identities) == 0):
 		return nil, errors.New("open the spool: recipients without identities, or the other way round: what is spooled could not be delivered")
-	case o.MaxSize < 0 || o.MinFree < 0:
-		return nil, errors.New("open the spool: a size below zero")
+	case o.MaxSize < 0 || o.MinFree < 0 || o.MaxFiles < 0:
+		return nil, errors.New("open the spool: a size or number below zero")
 	}
 	s := newSpool(o, sys)
 	defer func() {
@@ -144,7 +146,7 @@ func newSpool(o Options, sys calls) *Spool {
 	if s.logger == nil {
 		s.logger = slog.New(slog.DiscardHandler)
 	}
-	s.space = &space{max: o.MaxSize, minFree: o.MinFree, free: func() (int64, error) { return sys.free(s.dir) }}
+	s.space = &space{max: o.MaxSize, most: o.MaxFiles, minFree: o.MinFree, free: func() (int64, error) { return sys.free(s.dir) }}
 	s.flusher = &flusher{sync: s.flush}
 	s.buffers.New = func() any { b := make([]byte, 64<<10); return &b }
 	return s

@@ -231,6 +231,7 @@ func (s *Spool) Remove(ids ...string) error {
 	defer s.mu.Unlock()
 	for _, it := range items {
 		it.removed = true
+		s.space.leave(1)
 		s.space.hold(-it.entry.Size)
 		if empty := s.index.delete(it); empty && it.seq>>dirBits+1 < s.made.Load() {
 			_ = s.sys.remove(s.dirPath(it.seq >> dirBits)) // one that stays does no harm, and goes with the next start

@@ -48,10 +48,15 @@ func (s *Spool) Create(m Meta, declared int64) (*Writer, error) {
 		return nil, fmt.Errorf("spool a file: %w", err)
 	}
 	w := &Writer{spool: s, key: s.keys.current, meta: m, reserved: max(declared, 0)}
+	if err := s.space.enter(); err != nil {
+		return nil, err
+	}
 	if err := s.space.reserve(declared); err != nil {
+		s.space.leave(1)
 		return nil, err
 	}
 	if err := w.open(); err != nil {
+		s.space.leave(1)
 		s.space.release(w.reserved, 0)
 		return nil, s.located(fmt.Errorf("spool a file: %w", err))
 	}
@@ -201,6 +206,7 @@ func (w *Writer) abort() {
 		_ = w.file.Close() // nobody wants what is in it
 	}
 	w.spool.discard(w.temp)
+	w.spool.space.leave(1)
 	w.end()
 }
 

@@ -43,7 +43,7 @@ func openSpool(c *config.Spool, logger *slog.Logger) (*spool.Spool, error) {
 }
 
 func spoolOptions(c *config.Spool, logger *slog.Logger) (o spool.Options, err error) {
-	o = spool.Options{Dir: c.Dir, MaxSize: c.MaxSize, MinFree: c.MinFree, Logger: logger}
+	o = spool.Options{Dir: c.Dir, MaxSize: c.MaxSize, MaxFiles: c.MaxFiles, MinFree: c.MinFree, Logger: logger}
 	var rerr, ierr error
 	o.Recipients, rerr = ageRecipients(c.Recipient)
 	o.Identities, ierr = ageIdentities(c.Identity)

@@ -19,6 +19,7 @@ import (
 type Spool struct {
 	Dir       string        // absolute
 	MaxSize   int64         // bytes; 0 is no bound
+	MaxFiles  int           // files
 	MinFree   int64         // bytes
 	Keep      time.Duration // how long a delivered file is kept; 0: it is removed at once
 	Workers   int           // files under way at a time, on each conduit
@@ -35,6 +36,8 @@ func spoolSpec() blockSpec {
 				meaning: "The directory of the spool. It is created where it is missing."},
 			{name: "max_size", kind: kindSize, absent: "as much as the file system holds, less min_free", example: `"20GiB"`,
 				meaning: "How many bytes of files are held at most, those kept after delivery included. An upload for which there is no room is refused with 452."},
+			{name: "max_files", kind: kindNumber, fallback: "500000", example: "2000000",
+				meaning: "How many files are held at most, 1 to 100000000, those kept after delivery included: each takes one to two kilobytes of memory, also an empty one. An upload beyond that is refused with 452."},
 			{name: "min_free", kind: kindSize, fallback: "256MiB", example: `"2GiB"`,
 				meaning: "What has to stay free on the file system of the spool. An upload that would take it below is refused with 452."},
 			{name: "keep", kind: kindPeriod, absent: "a delivered file is removed at once", example: `"30d"`,
@@ -51,7 +54,7 @@ func spoolSpec() blockSpec {
 
 func (d *decoder) spool(block *hcl.Block) *Spool {
 	b := d.open(spoolSpec(), block.Body, "", block.DefRange)
-	s := &Spool{Dir: b.path("dir"), MaxSize: b.size("max_size"), MinFree: b.size("min_free"), Keep: b.period("keep"), Workers: b.number("workers", 1, 64)}
+	s := &Spool{Dir: b.path("dir"), MaxSize: b.size("max_size"), MaxFiles: b.number("max_files", 1, 100_000_000), MinFree: b.size("min_free"), Keep: b.period("keep"), Workers: b.number("workers", 1, 64)}
 	if text, ok := b.text("age_recipient"); ok {
 		s.Recipient = text.text
 		if err := b.checks.AgeRecipient(text.text); err != nil {
