@@ -134,8 +134,12 @@ func TestSpooledUpload(t *testing.T) {
 	if err := s.upload("/events/a.dat", strings.NewReader("hello")); err != nil {
 		t.Fatal(err)
 	}
-	r := s.log.last(t)
-	if r.Event != audit.TransferCommitted || r.Acknowledge != "spooled" || !r.Receipt.Fsynced || !strings.HasPrefix(r.Receipt.Path, "spool:") {
+	committed := s.log.events(audit.TransferCommitted)
+	if len(committed) != 1 {
+		t.Fatalf("%d records of the upload", len(committed))
+	}
+	r := committed[0]
+	if r.Acknowledge != "spooled" || !r.Receipt.Fsynced || !strings.HasPrefix(r.Receipt.Path, "spool:") {
 		t.Errorf("record %+v %+v", r, r.TransferFields)
 	}
 	info, err := s.Stat(t.Context(), s.device, "/events/a.dat")
