@@ -69,7 +69,7 @@ func loadCertificate(certificate, privateKey string) (tls.Certificate, error) {
 	case !info.Mode().IsRegular():
 		return tls.Certificate{}, fmt.Errorf("the private key %s is not a regular file", privateKey)
 	case info.Mode().Perm()&0o077 != 0:
-		return tls.Certificate{}, fmt.Errorf("the private key %s can be read by others (mode %04o): chmod 600 it", privateKey, info.Mode().Perm())
+		return tls.Certificate{}, fmt.Errorf("the private key %s can be read by others (mode %04o); run: chmod 600 %s", privateKey, info.Mode().Perm(), privateKey)
 	}
 	pair, err := tls.LoadX509KeyPair(certificate, privateKey)
 	if err != nil {

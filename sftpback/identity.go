@@ -48,7 +48,7 @@ func loadKey(file string) (ssh.Signer, error) {
 		return nil, fmt.Errorf("private key %s is not a regular file", file)
 	}
 	if perm := info.Mode().Perm(); perm&0o077 != 0 {
-		return nil, fmt.Errorf("private key %s can be read by others (mode %04o): chmod 600 it", file, perm)
+		return nil, fmt.Errorf("private key %s can be read by others (mode %04o); run: chmod 600 %s", file, perm, file)
 	}
 	pem, err := os.ReadFile(file)
 	if err != nil {

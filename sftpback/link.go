@@ -42,7 +42,7 @@ func newLink(conn *heardConn, client *ssh.Client, cfg Config) *link {
 	l := &link{conn: conn, client: client, cfg: cfg, done: make(chan struct{})}
 	l.goes(func() {
 		err := client.Wait()
-		if err == nil {
+		if err == nil || err == io.EOF {
 			err = errors.New("the server closed the connection")
 		}
 		l.fail(err)
