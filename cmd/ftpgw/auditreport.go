@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -96,7 +97,7 @@ func tablesOf(r audit.Report) reportDocument {
 	}
 	denials := reportTable{Title: "Denials", Header: []string{"count", "device", "what", "rule", "reason", "first", "last"}}
 	for _, i := range r.Denials {
-		denials.Rows = append(denials.Rows, []string{itoa(i.Count), visible(i.Who), visible(i.What), i.Rule, i.Why, stamp(i.First), stamp(i.Last)})
+		denials.Rows = append(denials.Rows, []string{itoa(i.Count), visible(i.Who), visible(i.What), cmp.Or(i.Rule, byDefault), i.Why, stamp(i.First), stamp(i.Last)})
 	}
 	logins := reportTable{Title: "Failed logins", Header: []string{"count", "user", "from", "cause", "first", "last"}}
 	for _, i := range r.FailedLogins {
@@ -193,7 +194,7 @@ func writeReportHTML(w io.Writer, d reportDocument) error {
 
 const reportPage = `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{{.Title}}</title>
-<style>body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}td,th{border:1px solid #999;padding:.2em .5em;text-align:left}th{background:#eee}td{vertical-align:top;overflow-wrap:anywhere}</style>
+<style>body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}td,th{border:1px solid #999;padding:.2em .5em;text-align:left}th{background:#eee}td{vertical-align:top;overflow-wrap:break-word}</style>
 </head><body><h1>{{.Title}}</h1><p>{{.About}}</p>
 {{range .Tables}}<h2>{{.Title}}</h2>
 {{if .Rows}}<table><tr>{{range .Header}}<th>{{.}}</th>{{end}}</tr>
