@@ -4,7 +4,6 @@ package gateway
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"slices"
@@ -182,13 +181,7 @@ func (f *Forwarder) letGo(key string, members []spool.Entry, cause string) {
 
 // release changes an entry so that it need not wait for others of its set.
 func release(e *spool.Entry) error {
-	p, err := planOf(*e)
-	if err != nil {
-		return err
-	}
-	p.Released = true
-	e.Plan, err = json.Marshal(p)
-	return err
+	return changePlan(e, func(p *plan) { p.Released = true })
 }
 
 // holdSet holds entries until somebody releases them, and returns those that could not be held and are waiting still.

@@ -234,6 +234,7 @@ func (f *Forwarder) delivered(e spool.Entry, receipt Receipt) error {
 	if err := f.log.Record(context.Background(), r); err != nil {
 		return &logFailure{err}
 	}
+	f.supersede(e)
 	if f.keep <= 0 || isHeldDir(e) {
 		return f.ended(f.held.store.Remove(e.ID))
 	}
@@ -246,6 +247,22 @@ func (f *Forwarder) delivered(e spool.Entry, receipt Receipt) error {
 		return nil
 	})
 	return f.ended(err)
+}
+
+// supersede notes of older versions of a file that are held, or set aside, that they must not come over this one. One of which that
+// cannot be noted is as if it had been released before.
+func (f *Forwarder) supersede(e spool.Entry) {
+	for _, o := range f.held.store.Lookup(e.Conduit, entryPath(e)) {
+		if o.ID >= e.ID || o.State == spool.Waiting {
+			continue
+		}
+		_, err := f.held.store.Update(o.ID, func(o *spool.Entry) error {
+			return changePlan(o, func(p *plan) { p.Superseded = true })
+		})
+		if err != nil {
+			f.logger.Error("it could not be noted that a newer version of a file is across", "entry", o.ID, "path", entryPath(o), "error", err)
+		}
+	}
 }
 
 // ended is for the last step, after which the file is across: it must not be delivered again because that failed.

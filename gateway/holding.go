@@ -111,6 +111,8 @@ type plan struct {
 	Dated bool `json:"dated,omitempty"`
 	// Released says that the file need not wait for others of its set any more.
 	Released bool `json:"released,omitempty"`
+	// Superseded says that a newer version of the file is across, which this one would replace.
+	Superseded bool `json:"superseded,omitempty"`
 }
 
 func planOf(e spool.Entry) (p plan, err error) {

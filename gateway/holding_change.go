@@ -22,8 +22,17 @@ func entryPath(e spool.Entry) string { return path.Join("/", e.Home, e.Path) }
 // entryLocation is the same for a Remote.
 func entryLocation(e spool.Entry) Location { return Location{Home: e.Home, Path: e.Path} }
 
-// isLive reports whether an entry is what a device sees: one that is kept after its delivery is not.
-func isLive(e spool.Entry) bool { return e.State != spool.Delivered }
+// isVisible reports whether an entry is what a device sees: one that is kept after its delivery is not, nor is one that was held or set
+// aside until a newer version of the file was delivered.
+func isVisible(e spool.Entry) bool { return e.State.Live() && !isSuperseded(e) }
+
+func isSuperseded(e spool.Entry) bool {
+	if e.State != spool.Held && e.State != spool.Aside { // what waits is delivered in its turn
+		return false
+	}
+	p, err := planOf(e)
+	return err == nil && p.Superseded
+}
 
 // makeDir has a directory wait for its delivery.
 func (h *holding) makeDir(ctx context.Context, o Origin, conduit string, l Location) error {
@@ -87,15 +96,20 @@ func (h *holding) move(entries []spool.Entry, from, to Location) error {
 
 // changeSet puts an entry that was renamed into the set of its new name, where it waits for the others.
 func changeSet(e *spool.Entry) error {
+	return changePlan(e, func(p *plan) {
+		if set := setOf(p.SetKind, entryLocation(*e)); set != e.Set {
+			e.Set, p.Released = set, false
+		}
+	})
+}
+
+// changePlan changes what is kept for the delivery of an entry.
+func changePlan(e *spool.Entry, change func(*plan)) error {
 	p, err := planOf(*e)
 	if err != nil {
 		return err
 	}
-	set := setOf(p.SetKind, entryLocation(*e))
-	if set == e.Set {
-		return nil
-	}
-	e.Set, p.Released = set, false
+	change(&p)
 	e.Plan, err = json.Marshal(p)
 	return err
 }
@@ -103,13 +117,8 @@ func changeSet(e *spool.Entry) error {
 // date sets the time of modification, which the file gets across the conduit, too.
 func (h *holding) date(e spool.Entry, t time.Time) error {
 	_, err := h.store.Update(e.ID, func(e *spool.Entry) error {
-		p, err := planOf(*e)
-		if err != nil {
-			return err
-		}
-		p.Dated, e.ModTime = true, t
-		e.Plan, err = json.Marshal(p)
-		return err
+		e.ModTime = t
+		return changePlan(e, func(p *plan) { p.Dated = true })
 	})
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)

@@ -50,6 +50,9 @@ func (f *Forwarder) operate(ctx context.Context, id, who string, event audit.Eve
 		return spool.Entry{}, err
 	}
 	defer unlock()
+	if isSuperseded(e) && event == audit.SpoolReleased {
+		return spool.Entry{}, fmt.Errorf("%s of entry %s: a newer version of %s was delivered, which it would replace; export or discard it: %w", what, id, entryPath(e), ErrState)
+	}
 	r := EntryRecord(event, e)
 	r.Cause = what + " by " + who
 	if err := f.log.Record(ctx, r); err != nil {

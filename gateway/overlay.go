@@ -49,18 +49,23 @@ type impliedDir struct{ name string }
 
 func (d impliedDir) Name() string       { return d.name }
 func (d impliedDir) Size() int64        { return 0 }
-func (d impliedDir) ModTime() time.Time { return time.Time{} }
+func (d impliedDir) ModTime() time.Time { return time.Unix(0, 0) } // nobody knows it, and the year 1 is no date to a device
 func (d impliedDir) IsDir() bool        { return true }
 func (d impliedDir) Sys() any           { return nil }
 func (d impliedDir) Mode() fs.FileMode  { return fs.ModeDir | 0o750 }
 
 // newest is what a device sees under a name of which several versions may be held.
 func (o *overlay) newest(l Location) (spool.Entry, bool) {
-	held := o.held.store.Lookup(o.conduit, l.String())
+	held := o.versions(l)
 	if len(held) == 0 {
 		return spool.Entry{}, false
 	}
 	return held[len(held)-1], true
+}
+
+// versions are all that are held under a name, the oldest first.
+func (o *overlay) versions(l Location) []spool.Entry {
+	return slices.DeleteFunc(o.held.store.Lookup(o.conduit, l.String()), isSuperseded)
 }
 
 // Stat implements Lister.
@@ -108,6 +113,7 @@ func (o *overlay) showsSpool(err error) bool {
 // ReadDir implements Lister.
 func (o *overlay) ReadDir(ctx context.Context, l Location) ([]fs.FileInfo, error) {
 	files, dirs := o.held.store.Children(o.conduit, l.String())
+	files = slices.DeleteFunc(files, isSuperseded)
 	here := o.isDirHere(l)
 	infos, err := o.Remote.ReadDir(ctx, l)
 	switch {

@@ -42,7 +42,7 @@ func (o *overlay) Remove(ctx context.Context, l Location) error {
 		return err
 	}
 	defer unlock()
-	held := o.held.store.Lookup(o.conduit, l.String())
+	held := o.versions(l)
 	if len(held) == 0 {
 		return o.Remote.Remove(ctx, l)
 	}
@@ -65,7 +65,7 @@ func (o *overlay) RemoveDir(ctx context.Context, l Location) error {
 	if o.hasBelow(l) {
 		return fmt.Errorf("rmdir %s: %w", l, syscall.ENOTEMPTY)
 	}
-	held := o.held.store.Lookup(o.conduit, l.String())
+	held := o.versions(l)
 	if len(held) == 0 {
 		return o.Remote.RemoveDir(ctx, l)
 	}
@@ -173,13 +173,13 @@ func (o *overlay) lockAll(ctx context.Context, names []string) (unlock func(), e
 
 // heldUnder is what is held under a name and, unless that is a file's, below it.
 func (o *overlay) heldUnder(l Location) []spool.Entry {
-	list := o.held.store.Lookup(o.conduit, l.String())
+	list := o.versions(l)
 	if len(list) > 0 && !isHeldDir(list[len(list)-1]) || !o.hasBelow(l) {
 		return list
 	}
 	prefix := strings.TrimSuffix(l.String(), "/") + "/"
 	for e := range o.held.store.All() {
-		if e.Conduit == o.conduit && isLive(e) && strings.HasPrefix(entryPath(e), prefix) {
+		if e.Conduit == o.conduit && isVisible(e) && strings.HasPrefix(entryPath(e), prefix) {
 			list = append(list, e)
 		}
 	}
