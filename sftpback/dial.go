@@ -93,19 +93,22 @@ func (d *dialer) start(ctx context.Context, conn *heardConn) (*link, error) {
 		l.wait()
 		return nil, fmt.Errorf("open SFTP: %w", err)
 	}
-	d.lookAtRoot(ctx, ch)
+	l.rootErr = d.lookAtRoot(ctx, ch)
 	return l, nil
 }
 
-// lookAtRoot warns the operator of a root that no device will be able to use. The connection is good all the same, and the root may
-// appear later.
-func (d *dialer) lookAtRoot(ctx context.Context, ch *channel) {
-	if info, err := ch.stat(ctx, d.cfg.Root); err != nil || !info.IsDir() {
-		if err == nil {
-			err = syscall.ENOTDIR
-		}
-		d.cfg.Logger.Error("the conduit's root cannot be used", "root", d.cfg.Root, "error", err)
+// lookAtRoot warns the operator of a root that no device will be able to use, and returns why it is none. The connection is good all
+// the same, and the root may appear later.
+func (d *dialer) lookAtRoot(ctx context.Context, ch *channel) error {
+	info, err := ch.stat(ctx, d.cfg.Root)
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
 	}
+	if err == nil {
+		return nil
+	}
+	d.cfg.Logger.Error("the conduit's root cannot be used", "root", d.cfg.Root, "error", err)
+	return fmt.Errorf("the root %s could not be used when the connection was made: %w", d.cfg.Root, withoutEOF(err))
 }
 
 func (d *dialer) handshake(ctx context.Context, conn net.Conn) (*ssh.Client, error) {

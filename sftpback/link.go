@@ -31,6 +31,8 @@ type link struct {
 	channels []*channel // those that work
 	ended    bool       // no more goroutines may start
 
+	rootErr error // why the root could not be used when the link was made, if so; not changed after
+
 	noCheckFile atomic.Bool // the server does not know the check-file extension
 
 	// Guarded by the pool's lock.

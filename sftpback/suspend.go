@@ -25,11 +25,15 @@ func (c *Conduit) Suspend(ctx context.Context) error {
 // Resume has connections made again.
 func (c *Conduit) Resume() { c.pool.resume() }
 
-// Connections is the number of connections that stand, and where there is none, why: nil before the first attempt has ended.
+// Connections is the number of connections that stand, and what is wrong: why there is none (nil before the first attempt has ended),
+// or that the root could not be used when the newest was made.
 func (c *Conduit) Connections() (n int, err error) {
 	c.pool.mu.Lock()
 	defer c.pool.mu.Unlock()
-	return len(c.pool.links), c.pool.lastErr
+	if n = len(c.pool.links); n > 0 && c.pool.lastErr == nil {
+		return n, c.pool.links[n-1].rootErr
+	}
+	return n, c.pool.lastErr
 }
 
 func (p *pool) suspend(ctx context.Context) error {

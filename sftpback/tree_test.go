@@ -304,6 +304,9 @@ func TestRootIsNotMade(t *testing.T) {
 	if !strings.Contains(f.log.String(), "the conduit's root cannot be used") {
 		t.Error("the operator was not told")
 	}
+	if n, err := f.Connections(); n == 0 || err == nil || !strings.Contains(err.Error(), "not-mounted could not be used") {
+		t.Errorf("%d connections, and what is wrong is: %v", n, err)
+	}
 	if _, err := os.Stat(f.root); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the root was made: %v", err)
 	}

@@ -73,7 +73,7 @@ func newAuditCheckProofCommand(env environment) *cobra.Command {
 		Long: `Check a proof that "ftpgw audit prove" has made, with nothing but the public key. For a proof that a log continues an old
 checkpoint, that is needed, too. Exits with 0 and what is proven, or with 2 when the proof proves nothing.`,
 		Example: "  ftpgw audit check-proof --key checkpoint.pub 4711.tlog-proof",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument("proof", "name the file that ftpgw audit prove has written"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if key == "" {
 				return withHint(errors.New("--key is required"), "give the public key of the checkpoints: checkpoint.pub in the directory of the log")

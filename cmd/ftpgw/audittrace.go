@@ -23,7 +23,7 @@ func newAuditTraceCommand(env environment) *cobra.Command {
 receipt, its way through the spool, and every denial and change. The file is named by its SHA-256 (8 characters at least), or by its path as the device
 sees it. Exits with 2 where nothing is on record.`,
 		Example: "  ftpgw audit trace --dir /var/lib/ftpgw/audit /events/F0001.dat",
-		Args:    cobra.ExactArgs(1),
+		Args:    oneArgument("file", "name it by its path as the device sees it, or by its SHA-256"),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := dir.check(); err != nil {
 				return err

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,20 +46,28 @@ func readLimits(env environment, cfg *config.Config, d policy.Decision, device s
 	return list, note
 }
 
+// limitWord is so much of what a limit counts.
+func limitWord(l policy.Limit, n int64) string {
+	switch l {
+	case policy.MaxFile, policy.BytesPerDay:
+		return policy.SizeText(n)
+	case policy.Bandwidth:
+		return policy.SizeText(n) + "/s"
+	}
+	return strconv.FormatInt(n, 10)
+}
+
 // String is the limit in a line.
 func (b boundUsage) String() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s of %s: ", b.Limit, b.Bound)
 	if b.known {
-		fmt.Fprintf(&out, "%d of %d used", b.Used, b.Allowed)
+		fmt.Fprintf(&out, "%s of %s used", limitWord(b.Limit, b.Used), limitWord(b.Limit, b.Allowed))
 	} else {
-		fmt.Fprintf(&out, "%d", b.Allowed)
+		out.WriteString(limitWord(b.Limit, b.Allowed))
 	}
-	switch {
-	case b.known && b.Used >= b.Allowed:
+	if b.known && b.Used >= b.Allowed {
 		fmt.Fprintf(&out, ", so that it is refused; free again in %s", b.Free.Round(time.Minute))
-	case b.Limit == policy.Bandwidth:
-		out.WriteString(" bytes/s")
 	}
 	if b.open {
 		out.WriteString(", if that rule decides")

@@ -163,6 +163,16 @@ func hintFor(root *cobra.Command, args []string, err error) string {
 	return ""
 }
 
+// oneArgument demands one argument that is not a flag, and says what it is.
+func oneArgument(what, hint string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return withHint(fmt.Errorf("%s, one %s is needed", count(len(args), "argument"), what), "%s", hint)
+		}
+		return nil
+	}
+}
+
 // noArguments refuses arguments that are not flags. It says what was meant where that is a configuration.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {

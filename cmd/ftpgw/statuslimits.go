@@ -28,7 +28,7 @@ func (a *appliance) limitsStatus(context.Context) (any, []string) {
 			continue
 		}
 		if used++; used <= mostLimits {
-			lines = append(lines, entry("", "%s %d of %d, %s", u.Limit, u.Used, u.Allowed, u.Bound))
+			lines = append(lines, entry("", "%s %s of %s, %s", u.Limit, limitWord(u.Limit, u.Used), limitWord(u.Limit, u.Allowed), u.Bound))
 		}
 		if u.Used >= u.Allowed {
 			full++
