@@ -31,6 +31,21 @@ func TestArgon2id(t *testing.T) {
 	}
 }
 
+// What the reference implementation of Argon2 makes (argon2 SALT -id -t 2 -m 15 -p 1 -l 32 -e) is verified here.
+func TestArgon2idOfTheReferenceImplementation(t *testing.T) {
+	for _, hash := range []string{
+		"$argon2id$v=19$m=32768,t=2,p=1$c29tZXNhbHQ4c29tZXNhbHQ$Ct8zit+j8fdvR108hM99g/CEzxlQtx5F5tyhm6WF7LM",
+		"$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+	} {
+		if err := Check(hash); err != nil {
+			t.Errorf("%s: %v", hash, err)
+		}
+		if !Verify(hash, []byte("password")) || Verify(hash, []byte("Password")) {
+			t.Errorf("%s is not verified as it should be", hash)
+		}
+	}
+}
+
 func TestArgon2idBounds(t *testing.T) {
 	if err := DefaultArgon2id().check(); err != nil {
 		t.Error(err)
