@@ -22,7 +22,8 @@ type breaker struct {
 	mu       sync.Mutex
 	open     bool // nothing passes but a probe
 	probing  bool
-	failures int // in a row, while closed
+	failures int    // in a row, while closed, each of another file
+	last     string // the entry that failed last
 	pause    time.Duration
 	since    time.Time     // when it opened
 	changed  chan struct{} // closed with every change that a waiter wants to know of
@@ -66,7 +67,7 @@ func (b *breaker) succeeded() (was bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	was = b.open
-	b.open, b.probing, b.failures, b.pause, b.since = false, false, 0, minProbe, time.Time{}
+	b.open, b.probing, b.failures, b.last, b.pause, b.since = false, false, 0, "", minProbe, time.Time{}
 	b.stopTimer()
 	if was {
 		b.wake()
@@ -74,10 +75,14 @@ func (b *breaker) succeeded() (was bool) {
 	return was
 }
 
-// failed counts a file's failure, and reports whether that opened the breaker.
-func (b *breaker) failed() (opened bool) {
+// failed counts a failure of an entry, and reports whether that opened the breaker. One entry that fails again and again says nothing
+// about the conduit.
+func (b *breaker) failed(entry string) (opened bool) {
 	b.mu.Lock()
-	b.failures++
+	if entry != b.last {
+		b.failures++
+		b.last = entry
+	}
 	many := b.failures >= tripAfter || b.open
 	b.mu.Unlock()
 	return many && b.trip()

@@ -216,7 +216,7 @@ func (f *Forwarder) conclude(ctx context.Context, r *route, e spool.Entry, err e
 		r.breaker.undecided()
 		return f.postpone(e, err), false
 	}
-	if r.breaker.failed() {
+	if r.breaker.failed(e.ID) {
 		f.suspended(r, err)
 	}
 	return f.postpone(e, err), false
