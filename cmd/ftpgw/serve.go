@@ -233,19 +233,27 @@ func (a *appliance) work(ctx context.Context, socket *control.Server, h hooks) (
 	if err := a.front.Listen(ctx); err != nil {
 		return withListenHint(err)
 	}
-	a.awaitConduits(ctx)
-	a.logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(a.cfg.Conduits),
-		"devices", len(a.cfg.Devices), "island", a.gateway.Isolated())
+	running.Go(func() { a.announce(ctx, h) })
 	running.Go(func() { a.forward(back) })
-	h.manager.ready(a.statusLine())
 	running.Go(func() { a.serveOperators(back, socket, h) })
 	running.Go(func() { a.watch(back, h) })
 	running.Go(func() { a.watchClock(back) })
 	running.Go(func() { watchForwarding(back) })
 	running.Go(func() { h.manager.watchdog(back, a.alive) })
 	running.Go(func() { h.manager.awaitStop(ctx, back, grace) })
-	h.ready(a)
 	return a.front.Serve(ctx, grace)
+}
+
+// announce says that the gateway is ready. Devices are greeted before, while the conduits are still being connected: what they ask of a
+// conduit waits for that.
+func (a *appliance) announce(ctx context.Context, h hooks) {
+	a.awaitConduits(ctx)
+	if ctx.Err() == nil {
+		a.logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(a.cfg.Conduits),
+			"devices", len(a.cfg.Devices), "island", a.gateway.Isolated())
+		h.manager.ready(a.statusLine())
+	}
+	h.ready(a)
 }
 
 // assemble makes the parts and connects them.
