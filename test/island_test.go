@@ -23,7 +23,7 @@ func TestIslandOnAndOff(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, setup{})
 	idle, busy, down := g.login(0), g.login(0), g.login(0)
-	idle.put("/before", content(t, 8<<20, 1))
+	idle.put("/before", content(t, 32<<20, 1)) // more than the buffers of a connection hold that nobody reads from
 	fetching := down.data("RETR /before")
 	conn := busy.data("STOR /during")
 	write(t, conn, content(t, 1<<20, 2))

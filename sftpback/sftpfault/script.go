@@ -73,6 +73,8 @@ func (a *Armed) Release() { a.once.Do(func() { close(a.release) }) }
 type Request struct {
 	Op   Op
 	Path string // what it is about; the old name of a rename
+	// Handle tells apart what is open, over all channels; empty where the request is about a name.
+	Handle string
 }
 
 // Arm puts a fault on duty.

@@ -3,6 +3,7 @@
 package sftpfault
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"sync"
@@ -82,7 +83,9 @@ func (c *session) request(p packet) error {
 	c.turn()
 	op, subject, rest := parse(p)
 	c.mu.Lock()
+	handle := ""
 	if op.handled() {
+		handle = fmt.Sprintf("%p/%s", c, subject)
 		subject = c.handles[subject]
 	}
 	frozen := c.frozen
@@ -90,7 +93,7 @@ func (c *session) request(p packet) error {
 	if frozen {
 		return nil
 	}
-	r := request{Request: Request{op, subject}}
+	r := request{Request: Request{Op: op, Path: subject, Handle: handle}}
 	if op != limits {
 		r.fault = c.server.note(r.Request)
 	}
