@@ -10,7 +10,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -77,12 +76,9 @@ func backlog(b *testing.B, dir string, entries int) {
 		b.Fatal(err)
 	}
 
-	g, store = nil, nil
-	before := heap()
 	begun = time.Now()
 	g, store = open()
 	b.ReportMetric(time.Since(begun).Seconds(), "s-to-recover")
-	b.ReportMetric(float64(heap()-before)/float64(entries), "B/entry")
 
 	begun = time.Now()
 	ctx, stop := context.WithCancel(context.Background())
@@ -120,10 +116,3 @@ func acceptOne(b *testing.B, g *gateway.Gateway, device, i int) {
 type benchLog struct{ *audit.Log }
 
 func (l benchLog) Accepts(string) error { return l.Err() }
-
-func heap() int64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
-}
