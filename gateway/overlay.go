@@ -237,9 +237,14 @@ func (o *overlay) unchanged(ctx context.Context, t Target) error {
 
 // Available implements Destination.
 func (o *overlay) Available(ctx context.Context, r Requirements) error {
-	err := o.Remote.Available(ctx, r)
-	if o.deliver.Acknowledge != policy.Spooled || errors.Is(err, ErrUnmet) { // what could never be delivered is not accepted
-		return err
+	if o.deliver.Acknowledge != policy.Spooled {
+		return o.Remote.Available(ctx, r)
+	}
+	// The far side is asked only where something is demanded of it: a device must not wait for a conduit that is being connected.
+	if r.Fsync || r.Atomic {
+		if err := o.Remote.Available(ctx, r); errors.Is(err, ErrUnmet) { // what could never be delivered is not accepted
+			return err
+		}
 	}
 	if err := o.held.store.Room(r.Room); err != nil {
 		return fmt.Errorf("spool: %w", err)

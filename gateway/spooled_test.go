@@ -166,6 +166,18 @@ func TestSpooledUpload(t *testing.T) {
 	}
 }
 
+// What is acknowledged when it is spooled asks nothing of the far side, which may take its time to say that it is not there.
+func TestSpooledUploadAsksNobody(t *testing.T) {
+	s := newSpooling(t, t.TempDir(), gateway.ForwardOptions{}, spooled("far"))
+	s.failWith(func(step memremote.Step, name string) error {
+		t.Errorf("the far side was asked: %s %s", step, name)
+		return nil
+	})
+	if err := s.upload("/x", strings.NewReader("x")); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (s *spooling) fetch(t *testing.T, name string, offset int64) string {
 	t.Helper()
 	out, err := s.Send(t.Context(), s.device, gateway.DownloadRequest{Path: name, Offset: offset})
