@@ -31,9 +31,6 @@ import (
 //	record the delivery durably                  as before; it is recorded once more
 //	remove the entry, or keep it as evidence     done
 
-// errDamaged says that the spool does not hold what was put into it.
-var errDamaged = errors.New("what the spool holds is not what was accepted")
-
 // deliver takes one entry across. Nothing is told to anybody: what comes of it is for conclude.
 func (f *Forwarder) deliver(ctx context.Context, r *route, e spool.Entry) error {
 	ctx, unlock, err := f.held.lockToDeliver(ctx, e)
@@ -103,7 +100,7 @@ func (f *Forwarder) send(ctx context.Context, r *route, e spool.Entry) (Receipt,
 	}
 	_, err = up.ReadFrom(src)
 	if err == nil && (src.size != e.Size || hex.EncodeToString(src.hash.Sum(nil)) != e.SHA256) {
-		err = fmt.Errorf("entry %s: %w", e.ID, errDamaged)
+		err = fmt.Errorf("entry %s: %w", e.ID, spool.ErrDamaged)
 	}
 	if err != nil {
 		up.Abort(err)

@@ -151,23 +151,20 @@ func newSpoolExportCommand(env environment) *cobra.Command {
 		Short:   "Copy the content of one file out of the spool, which keeps it",
 		Example: "  ftpgw spool export 0000000000000fa1 --to fault.dat --config /etc/ftpgw",
 		Args:    oneEntry,
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			s, err := from.open()
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, s.close()) }()
-			if to == "" {
-				e, err := s.get(cmd.Context(), args[0])
-				if err != nil {
-					return err
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return from.with(func(s spoolReader) error {
+				if to == "" {
+					e, err := s.get(cmd.Context(), args[0])
+					if err != nil {
+						return err
+					}
+					to = path.Base(e.Path)
 				}
-				to = path.Base(e.Path)
-			}
-			if _, err := os.Lstat(to); err == nil {
-				return withHint(fmt.Errorf("there is something under the name %s already", to), "name another file with --to")
-			}
-			return exportEntry(cmd.Context(), env, s, args[0], to)
+				if _, err := os.Lstat(to); err == nil {
+					return withHint(fmt.Errorf("there is something under the name %s already", to), "name another file with --to")
+				}
+				return exportEntry(cmd.Context(), env, s, args[0], to)
+			})
 		},
 	}
 	from.add(cmd)

@@ -56,6 +56,16 @@ type spoolReader interface {
 	close() error
 }
 
+// with opens the spool, does something with it, and closes it.
+func (f *spoolFlags) with(do func(s spoolReader) error) (err error) {
+	s, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return do(s)
+}
+
 func (f *spoolFlags) open() (spoolReader, error) {
 	if f.dir == "" {
 		client, err := f.to.client()
@@ -88,20 +98,17 @@ func newSpoolListCommand(env environment) *cobra.Command {
 		Short:   "List the files in the spool, in the order in which they were accepted",
 		Example: "  ftpgw spool list --config /etc/ftpgw --state aside",
 		Args:    noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := filter.check(); err != nil {
 				return err
 			}
-			s, err := from.open()
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, s.close()) }()
-			return s.each(cmd.Context(), func(e spool.Entry) error {
-				if !filter.match(e) {
-					return nil
-				}
-				return writeEntry(env.stdout, e, asJSON)
+			return from.with(func(s spoolReader) error {
+				return s.each(cmd.Context(), func(e spool.Entry) error {
+					if !filter.match(e) {
+						return nil
+					}
+					return writeEntry(env.stdout, e, asJSON)
+				})
 			})
 		},
 	}
@@ -132,21 +139,18 @@ func newSpoolShowCommand(env environment) *cobra.Command {
 		Short:   "Show all that is known about one file in the spool",
 		Example: "  ftpgw spool show 0000000000000fa1 --config /etc/ftpgw",
 		Args:    oneEntry,
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			s, err := from.open()
-			if err != nil {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return from.with(func(s spoolReader) error {
+				e, err := s.get(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return json.NewEncoder(env.stdout).Encode(e)
+				}
+				_, err = io.WriteString(env.stdout, describeEntry(e))
 				return err
-			}
-			defer func() { err = errors.Join(err, s.close()) }()
-			e, err := s.get(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return json.NewEncoder(env.stdout).Encode(e)
-			}
-			_, err = io.WriteString(env.stdout, describeEntry(e))
-			return err
+			})
 		},
 	}
 	from.add(cmd)
