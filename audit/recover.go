@@ -33,7 +33,7 @@ func recoverLog(dir string) (position, error) {
 	if err != nil {
 		return position{}, err
 	}
-	if err := removeTemporaries(dir); err != nil {
+	if err := durable.RemoveTemps(dir); err != nil {
 		return position{}, err
 	}
 	at := position{segment: segment{dir: dir, number: 1}}
@@ -51,22 +51,6 @@ func recoverLog(dir string) (position, error) {
 		return position{}, err
 	}
 	return at, at.cutTorn(torn)
-}
-
-// removeTemporaries removes what durable writes have left that were cut short.
-func removeTemporaries(dir string) error {
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range list {
-		if durable.IsTemp(e.Name()) {
-			if err := durable.Remove(filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // replay reads the last segment, holds each of its records to the one before, and returns what stands behind the last newline. Each

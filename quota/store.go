@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -104,7 +103,7 @@ func (s *Store) recover(now func() time.Time) (r Report, err error) {
 	if err := durable.MkdirAll(s.dir, dirPerm); err != nil {
 		return r, err
 	}
-	if err := removeTemporaries(s.dir); err != nil {
+	if err := durable.RemoveTemps(s.dir); err != nil {
 		return r, err
 	}
 	if s.book, r, err = read(s.dir, now); err != nil {
@@ -117,22 +116,6 @@ func (s *Store) recover(now func() time.Time) (r Report, err error) {
 		r.text = nil
 	}
 	return r, s.replace(s.book.snapshot())
-}
-
-// removeTemporaries removes what durable writes have left that were cut short.
-func removeTemporaries(dir string) error {
-	list, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range list {
-		if durable.IsTemp(e.Name()) {
-			if err := durable.Remove(filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // Close writes what is queued and ends the store. Grants that are still open can be used, but nothing more becomes durable.

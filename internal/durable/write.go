@@ -36,6 +36,22 @@ func IsTemp(name string) bool {
 	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, tempSuffix)
 }
 
+// RemoveTemps removes such files from a directory in which nobody writes.
+func RemoveTemps(dir string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if IsTemp(e.Name()) {
+			if err := Remove(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (c calls) writeFile(path string, fill func(io.Writer) error, perm fs.FileMode) error {
 	dir, name := filepath.Split(path)
 	if dir == "" {
