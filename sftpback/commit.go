@@ -46,7 +46,10 @@ func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, 
 
 // conclude ends the upload after an attempt to publish it.
 func (u *upload) conclude(err error) {
-	if err != nil && !errors.Is(err, errUnknown) {
+	switch {
+	case err == nil:
+		u.conduit.dirs.leave(u.dir())
+	case !errors.Is(err, errUnknown):
 		u.abort()
 	}
 	u.conduit.active.remove(u.temp)
@@ -212,6 +215,6 @@ func (u *upload) happened(ctx context.Context, ch *channel) (bool, error) {
 }
 
 func (u *upload) unknown(cause error) error {
-	u.conduit.leftovers.add(u.temp)
+	u.conduit.leftovers.add(u.temp, u.dir())
 	return &transient{fmt.Errorf("%w: %w", errUnknown, cause)}
 }

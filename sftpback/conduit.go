@@ -48,6 +48,9 @@ type Config struct {
 
 	// Instance identifies this installation in the names of temporary files: eight of [a-z0-9].
 	Instance string
+	// TempDirs is the file in which a run leaves word in which directories it makes temporary files, so that Sweep of the next one finds
+	// all of them. It belongs to this conduit alone. Empty: what is not below a home is not found.
+	TempDirs string
 	Logger   *slog.Logger
 	// OnState is called when the conduit as a whole becomes usable or unusable, one call at a time and in order. It must return soon.
 	OnState func(up bool, cause error)
@@ -59,6 +62,7 @@ type Conduit struct {
 	log       *slog.Logger
 	pool      *pool
 	leftovers *leftovers
+	dirs      *tempDirs
 	locks     keylock.Locks
 	active    activeFiles
 	buffers   buffers
@@ -91,6 +95,9 @@ func New(cfg Config) (*Conduit, error) {
 		return nil, fmt.Errorf("conduit %s: make a run id: %w", cfg.Name, err)
 	}
 	c := &Conduit{cfg: cfg, log: cfg.Logger, run: hex.EncodeToString(id), leftovers: newLeftovers(), reads: newBudget(readBudget / maxPacket), far: farAway}
+	if c.dirs, err = openTempDirs(cfg.TempDirs); err != nil {
+		c.log.Warn("what an earlier run has left may not be found", "error", err)
+	}
 	c.pool = newPool(&dialer{cfg: cfg, hosts: hosts, who: who, connect: connectTCP}, cfg)
 	return c, nil
 }

@@ -19,7 +19,8 @@
 // published file were flushed before (Receipt.Fsynced).
 //
 // A failed upload leaves nothing. The hidden file is removed; where the connection is gone it is remembered and removed as soon
-// as there is one again; where the program itself is gone, Sweep of the next run removes it.
+// as there is one again; where the program itself is gone, Sweep of the next run removes it. In which directories it has to look a run
+// leaves word of, before it makes a file there (Config.TempDirs).
 //
 // No call hangs. SFTP over SSH knows no time limits, so each request is watched: when its channel is silent for RequestTimeout
 // the connection is closed, which fails all its requests with an error that is Temporary and names the request. Requests that merely queue behind others

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"sync"
 	"time"
+
+	"github.com/ftpgw/ftpgw/gateway"
 )
 
 // retryLeftovers is how often temporary files that could not be removed are tried again.
@@ -18,16 +20,16 @@ type leftovers struct {
 	wake chan struct{} // holds one element when there is something new
 
 	mu    sync.Mutex
-	paths map[string]struct{}
+	paths map[string]gateway.Location // with the directory of each
 }
 
 func newLeftovers() *leftovers {
-	return &leftovers{wake: make(chan struct{}, 1), paths: make(map[string]struct{})}
+	return &leftovers{wake: make(chan struct{}, 1), paths: make(map[string]gateway.Location)}
 }
 
-func (l *leftovers) add(remote string) {
+func (l *leftovers) add(remote string, dir gateway.Location) {
 	l.mu.Lock()
-	l.paths[remote] = struct{}{}
+	l.paths[remote] = dir
 	l.mu.Unlock()
 	select {
 	case l.wake <- struct{}{}:
@@ -45,10 +47,13 @@ func (l *leftovers) list() []string {
 	return all
 }
 
-func (l *leftovers) done(remote string) {
+// done forgets a file, and returns its directory.
+func (l *leftovers) done(remote string) gateway.Location {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	dir := l.paths[remote]
 	delete(l.paths, remote)
+	return dir
 }
 
 // removeLeftovers removes them whenever there is a connection, until ctx ends. Those that remain then are swept by the next run.
@@ -78,6 +83,7 @@ func (c *Conduit) removeLeftover(ctx context.Context, remote string) bool {
 	}
 	defer c.pool.release(ch)
 	err = ch.remove(ctx, remote)
+	gone := true
 	switch {
 	case err == nil:
 		c.log.Info("removed the temporary file of a failed upload", "path", remote)
@@ -85,8 +91,12 @@ func (c *Conduit) removeLeftover(ctx context.Context, remote string) bool {
 	case isTransient(err):
 		return false
 	default:
+		gone = false
 		c.log.Warn("cannot remove the temporary file of a failed upload", "path", remote, "error", err)
 	}
-	c.leftovers.done(remote)
+	dir := c.leftovers.done(remote)
+	if gone {
+		c.dirs.leave(dir)
+	}
 	return true
 }

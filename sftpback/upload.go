@@ -74,18 +74,28 @@ func (c *Conduit) begin(ctx context.Context, ch *channel, t gateway.Target) (*up
 		return nil, err
 	}
 	u := &upload{conduit: c, ch: ch, target: t, final: at.remote, temp: path.Join(path.Dir(at.remote), c.tempName())}
+	if err := c.dirs.enter(u.dir()); err != nil {
+		c.log.Warn("what this upload may leave behind would not be found after a crash", "path", u.final, "error", err)
+	}
 	begun := time.Now()
 	handle, err := ch.createFile(ctx, u.temp, fileMode)
 	u.far = time.Since(begun) >= c.far
 	if err != nil {
 		if (isTransient(err) || isFailure(err)) && !errors.Is(err, context.Cause(ctx)) {
-			c.leftovers.add(u.temp) // the server may have made it all the same
+			c.leftovers.add(u.temp, u.dir()) // the server may have made it all the same
+		} else {
+			c.dirs.leave(u.dir())
 		}
 		return nil, u.storing("open", err)
 	}
 	u.lanes = []*lane{{ch: ch, handle: handle, opened: true}}
 	c.active.add(u.temp)
 	return u, nil
+}
+
+// dir is where the hidden file is.
+func (u *upload) dir() gateway.Location {
+	return gateway.Location{Home: u.target.Home, Path: path.Dir(u.target.Path)}
 }
 
 // fileMode is the mode of published files. The server's umask may be stricter; that stays.
@@ -256,8 +266,10 @@ func (u *upload) abort() {
 		u.conduit.log.Debug("cannot close a temporary file", "path", u.temp, "error", err)
 	}
 	if err := u.ch.remove(context.Background(), u.temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		u.conduit.leftovers.add(u.temp)
+		u.conduit.leftovers.add(u.temp, u.dir())
+		return
 	}
+	u.conduit.dirs.leave(u.dir())
 }
 
 // close closes the file, once.

@@ -110,7 +110,7 @@ func TestImportsGoOneWay(t *testing.T) {
 		"quota":               {"policy", "internal/durable"},
 		"spool":               {"internal/durable"},
 		"ftpfront":            {"gateway", "policy", "audit", "internal/credential", "internal/ascii", "internal/record", "internal/nic"},
-		"sftpback":            {"gateway", "internal/keylock", "internal/nic", "sftpback/wire"},
+		"sftpback":            {"gateway", "internal/durable", "internal/keylock", "internal/nic", "sftpback/wire"},
 		"sftpback/wire":       {},
 		"sftpback/sftpserver": {},
 		"sftpback/sftpfault":  {"sftpback/sftpserver"},

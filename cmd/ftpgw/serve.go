@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -258,6 +259,10 @@ func (a *appliance) announce(ctx context.Context, h hooks) {
 
 // assemble makes the parts and connects them.
 func (a *appliance) assemble() error {
+	tempDirs, err := a.openTempDirs()
+	if err != nil {
+		return err
+	}
 	a.conduits = make(map[string]*sftpback.Conduit)
 	a.first = make(map[string]<-chan struct{})
 	remotes := make(map[string]gateway.Remote)
@@ -269,7 +274,7 @@ func (a *appliance) assemble() error {
 			SourceAddress: c.SourceAddress, Interface: c.Interface,
 			DialTimeout: c.DialTimeout, RequestTimeout: c.RequestTimeout, KeepAlive: c.KeepAlive,
 			ListingEntries: a.cfg.Limits.ListingEntries,
-			Instance:       a.log.Instance(), Logger: a.logger, OnState: onState,
+			Instance:       a.log.Instance(), TempDirs: filepath.Join(tempDirs, c.Name), Logger: a.logger, OnState: onState,
 		})
 		if err != nil {
 			return err

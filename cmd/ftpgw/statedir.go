@@ -20,6 +20,18 @@ const (
 	lockMode   = 0o600
 )
 
+// openTempDirs makes the directory for the conduits' notes of where they make temporary files, one file for each.
+func (a *appliance) openTempDirs() (string, error) {
+	dir := filepath.Join(a.cfg.Gateway.StateDir, "temporaries")
+	if err := durable.MkdirAll(dir, stateMode); err != nil {
+		return "", fmt.Errorf("state directory: %w", err)
+	}
+	if err := durable.RemoveTemps(dir); err != nil {
+		return "", fmt.Errorf("state directory: %w", err)
+	}
+	return dir, nil
+}
+
 // openStateDir makes the state directory where it is missing, durably, and holds it for this process until it is closed: two
 // gateways would overwrite each other's state. One that others can write to is refused, since what is in it is obeyed.
 func openStateDir(dir string) (io.Closer, error) {
