@@ -3,6 +3,7 @@
 package gateway_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/internal/memremote"
 	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/spool"
 )
 
 // receive begins an upload and takes its data.
@@ -52,14 +54,16 @@ func TestDamagedFileIsNotPassedOn(t *testing.T) {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
-	out, err := s.Send(t.Context(), s.device, gateway.DownloadRequest{Path: "/x"})
-	if err != nil {
-		t.Fatal(err)
+	for offset := range int64(3) { // the damage is behind where the download begins, at it, and in front of it
+		out, err := s.Send(t.Context(), s.device, gateway.DownloadRequest{Path: "/x", Offset: offset})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Bring(t.Context(), io.Discard); !errors.Is(err, spool.ErrDamaged) {
+			t.Errorf("a device got it from byte %d: %v", offset, err)
+		}
+		out.Abort(errors.New("test"))
 	}
-	if _, err := out.Bring(t.Context(), io.Discard); err == nil {
-		t.Error("a device got it")
-	}
-	out.Abort(errors.New("test"))
 	if _, err := s.Digest(t.Context(), s.device, "/x", io.Discard); err == nil {
 		t.Error("a device got its digest")
 	}
@@ -74,6 +78,23 @@ func TestDamagedFileIsNotPassedOn(t *testing.T) {
 		}
 		in.Abort(errors.New("test"))
 	}
+}
+
+// A device that goes away need not wait until all has been read that stands in front of what it wanted.
+func TestDownloadEndsBeforeItsFirstByte(t *testing.T) {
+	s := newSpooling(t, t.TempDir(), gateway.ForwardOptions{}, spooled("far"))
+	s.put(t, "/x")
+	out, err := s.Send(t.Context(), s.device, gateway.DownloadRequest{Path: "/x", Offset: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := errors.New("gone")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(gone)
+	if _, err := out.Bring(ctx, io.Discard); !errors.Is(err, gone) {
+		t.Errorf("brought: %v", err)
+	}
+	out.Abort(gone)
 }
 
 // Of two who continue one file at the same time one is told to try again: otherwise what the other one has added would be lost.

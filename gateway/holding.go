@@ -242,19 +242,17 @@ func (h *holding) open(e spool.Entry, offset int64) (Download, error) {
 		return nil, fmt.Errorf("open %s at byte %d of %d: %w", e.Path, offset, e.Size, ErrBadOffset)
 	}
 	data, err := h.store.OpenData(e.ID)
-	if err == nil && offset > 0 {
-		_, err = data.Seek(offset, io.SeekStart)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("spool: %w", err)
 	}
-	return &heldDownload{entry: e, data: data, left: e.Size - offset}, nil
+	return &heldDownload{entry: e, data: data, skip: offset, left: e.Size - offset}, nil
 }
 
 // heldDownload is a file of the spool on its way out.
 type heldDownload struct {
 	entry spool.Entry
 	data  io.ReadCloser
+	skip  int64 // bytes in front of those that are wanted
 	left  int64
 }
 
@@ -264,9 +262,26 @@ func (d *heldDownload) Info() fs.FileInfo { return heldInfo{d.entry} }
 // Close implements Download.
 func (d *heldDownload) Close() error { return d.data.Close() }
 
+// reach reads up to the first byte that is wanted: only whoever has read all bytes knows in the end whether they are what was accepted.
+// It is WriteTo's, for whoever has a ctx.
+func (d *heldDownload) reach(ctx context.Context) error {
+	n, err := io.CopyN(&interruptible{ctx, io.Discard}, d.data, d.skip)
+	d.skip -= n
+	switch {
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("entry %s of the spool ended %d bytes before what is wanted", d.entry.ID, d.skip)
+	case err != nil:
+		return fmt.Errorf("entry %s of the spool, in front of what is wanted: %w", d.entry.ID, err)
+	}
+	return nil
+}
+
 // WriteTo implements Download. It reads up to the end of the data rather than up to their last byte: there the spool says whether they
 // are what was accepted.
 func (d *heldDownload) WriteTo(w io.Writer) (int64, error) {
+	if err := d.reach(context.Background()); err != nil {
+		return 0, err
+	}
 	n, err := io.Copy(w, d.data)
 	if err == nil && n != d.left {
 		err = fmt.Errorf("entry %s of the spool ended after %d of %d bytes", d.entry.ID, n, d.left)

@@ -116,7 +116,9 @@ func (out *Outgoing) Peek(ctx context.Context, n int) ([]byte, error) {
 		return nil, err
 	}
 	head := &headWriter{left: n}
-	_, err = dl.WriteTo(head)
+	if err = reach(ctx, dl); err == nil {
+		_, err = dl.WriteTo(head)
+	}
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
@@ -143,11 +145,22 @@ func (h *headWriter) Write(p []byte) (int, error) {
 
 // Bring writes the file to the device. An error of w is returned as it is.
 func (out *Outgoing) Bring(ctx context.Context, w io.Writer) (int64, error) {
+	if err := reach(ctx, out.download); err != nil {
+		return 0, err
+	}
 	n, err := out.download.WriteTo(&meteredWriter{ctx: ctx, dst: w, out: out})
 	if err == nil && n != out.Size() {
 		err = fmt.Errorf("%d of %d bytes could be read", n, out.Size())
 	}
 	return n, err
+}
+
+// reach comes to the first byte that is wanted, where that takes time: ctx ends it.
+func reach(ctx context.Context, dl Download) error {
+	if held, ok := dl.(*heldDownload); ok {
+		return held.reach(ctx)
+	}
+	return nil
 }
 
 // Finish ends a download all of whose bytes the device's connection has taken. It returns nil when the record of it is durable.

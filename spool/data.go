@@ -12,16 +12,13 @@ import (
 	"io/fs"
 )
 
-// Data is the content of an entry, open for reading. It goes on being readable when the entry is removed. It is used by one
-// goroutine at a time and must be closed.
+// Data is the content of an entry, open for reading from the first byte to the last: bytes of which those in front were not read could
+// not be held to the digest. It goes on being readable when the entry is removed. It is used by one goroutine at a time and must be closed.
 type Data struct {
 	file file
 	r    *io.SectionReader
-	want string // the digest
-
-	at     int64 // where Read goes on
-	hash   hash.Hash
-	hashed int64 // bytes from the beginning that are in hash
+	hash hash.Hash // of what was read
+	want string    // the digest
 }
 
 // OpenData opens the content of an entry from its first byte. Errors: fs.ErrNotExist where there is no such entry, ErrDamaged where
@@ -78,28 +75,14 @@ func (s *Spool) openData(it *item, e Entry) (_ *Data, err error) {
 // Size is the number of bytes in all.
 func (d *Data) Size() int64 { return d.r.Size() }
 
-// Read implements io.Reader. Whoever has read everything from the first byte to the last gets ErrDamaged instead of io.EOF where the
-// bytes are not those that were committed.
+// Read implements io.Reader. Its end is ErrDamaged instead of io.EOF where the bytes are not those that were committed.
 func (d *Data) Read(p []byte) (int, error) {
 	n, err := d.r.Read(p)
-	if d.at == d.hashed {
-		d.hash.Write(p[:n])
-		d.hashed += int64(n)
-	}
-	d.at += int64(n)
-	if errors.Is(err, io.EOF) && d.hashed == d.Size() && hex.EncodeToString(d.hash.Sum(nil)) != d.want {
+	d.hash.Write(p[:n])
+	if errors.Is(err, io.EOF) && hex.EncodeToString(d.hash.Sum(nil)) != d.want {
 		return n, fmt.Errorf("%w: the bytes of the spooled file are not those that were committed", ErrDamaged)
 	}
 	return n, err
-}
-
-// Seek implements io.Seeker.
-func (d *Data) Seek(offset int64, whence int) (int64, error) {
-	at, err := d.r.Seek(offset, whence)
-	if err == nil {
-		d.at = at
-	}
-	return at, err
 }
 
 // Close implements io.Closer.
