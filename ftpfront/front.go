@@ -22,7 +22,6 @@ import (
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/internal/credential"
-	"github.com/ftpgw/ftpgw/internal/nic"
 	"github.com/ftpgw/ftpgw/policy"
 )
 
@@ -140,8 +139,7 @@ func (f *Front) SetTLS(zone string, c *tls.Config) {
 // Listen opens the listeners of all zones, or none.
 func (f *Front) Listen(ctx context.Context) error {
 	for _, z := range f.zones {
-		lc := net.ListenConfig{Control: nic.Control(z.Interface)}
-		l, err := lc.Listen(ctx, "tcp", z.Listen.String())
+		l, err := listenerOf(z.Interface).Listen(ctx, "tcp", z.Listen.String())
 		if err != nil {
 			return errors.Join(fmt.Errorf("zone %q: %w", z.Name, err), f.closeListeners())
 		}

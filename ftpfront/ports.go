@@ -38,6 +38,15 @@ func newPorts(r PortRange, device string) *ports {
 // errNoPort says that every passive port of the zone is taken.
 var errNoPort = errors.New("no passive port is free")
 
+// listenerOf makes the listeners of a zone, at one network interface where device names it. They are of TCP and nothing else: Go has a
+// listener take Multipath TCP, too, where the kernel knows it (RFC 8684), and then a connection may go on from another address than the
+// one that was looked at, and Landlock has no rule for the socket.
+func listenerOf(device string) *net.ListenConfig {
+	lc := &net.ListenConfig{Control: nic.Control(device)}
+	lc.SetMultipathTCP(false)
+	return lc
+}
+
 // listen opens the next free port at addr. release gives it back after the listener is closed.
 func (p *ports) listen(addr netip.Addr) (l *net.TCPListener, release func(), err error) {
 	for range int(p.Last) - int(p.First) + 1 {
@@ -45,8 +54,7 @@ func (p *ports) listen(addr netip.Addr) (l *net.TCPListener, release func(), err
 		if !ok {
 			break
 		}
-		lc := net.ListenConfig{Control: nic.Control(p.device)}
-		l, err := lc.Listen(context.Background(), "tcp", netip.AddrPortFrom(addr, port).String()) // it waits for nothing
+		l, err := listenerOf(p.device).Listen(context.Background(), "tcp", netip.AddrPortFrom(addr, port).String()) // it waits for nothing
 		if err == nil {
 			return l.(*net.TCPListener), func() { p.release(port) }, nil
 		}
