@@ -3,41 +3,25 @@
 package sftpback
 
 import (
+	"bytes"
 	"fmt"
 	"io"
-	"strings"
 	"sync/atomic"
-	"time"
 
 	"github.com/ftpgw/ftpgw/sftpback/wire"
-)
-
-// Bounds of one request, in units of RequestTimeout: patience with a request that the server works on in silence (a flush of a
-// large file), and the end of patience with one that is never answered although others are.
-const (
-	slowFactor = 4
-	lastFactor = 10
 )
 
 // channel is one SFTP session. An OpenSSH server gives each its own process, which works on one request after another.
 type channel struct {
 	link      *link
 	client    *wire.Client
-	timeout   time.Duration
+	watchdog  *watchdog
 	writeSize int          // bytes in one write
 	readSize  atomic.Int64 // bytes in one read
-
-	begun time.Time    // what times are counted from, so that a clock that is set does not matter
-	heard atomic.Int64 // when bytes last came in, in nanoseconds from begun
-	slow  atomic.Int64 // until when silence is expected, likewise
-
-	dead atomic.Bool // a request on it was lost
+	dead      atomic.Bool  // a request on it was lost
 
 	busy int // who uses it; guarded by the pool's lock
 }
-
-// stamp is a time as heard and slow hold it.
-func (ch *channel) stamp(t time.Time) int64 { return int64(t.Sub(ch.begun)) }
 
 // reads is how many bytes are asked for in one read.
 func (ch *channel) reads() int { return int(ch.readSize.Load()) }
@@ -63,7 +47,7 @@ func (ch *channel) has(extension string) bool {
 // sent. The draft (draft-ietf-secsh-filexfer-02 section 6.1) demands no less of all servers for requests about one file, but some work on
 // several at a time all the same; OpenSSH's does not.
 func (ch *channel) ordered() bool {
-	return strings.HasPrefix(string(ch.link.client.ServerVersion()), orderedServer)
+	return bytes.HasPrefix(ch.link.client.ServerVersion(), []byte(orderedServer))
 }
 
 // orderedServer is how OpenSSH begins its identification (RFC 4253 section 4.2).
@@ -82,10 +66,13 @@ func (ch *channel) do(op, remote string, f func() error) error {
 	if cause := ch.link.failure(); cause != nil {
 		return lost(cause)
 	}
-	watch := ch.watch(op, remote)
+	request := ch.watchdog.begin(op, remote)
 	err := f()
-	watch.stop()
-	if err == nil || isAnswer(err) || (op == "read" || op == "readdir") && err == io.EOF {
+	ch.watchdog.end(request)
+	if err == nil {
+		return nil
+	}
+	if isAnswer(err) || (op == "read" || op == "readdir") && err == io.EOF {
 		return translated(err)
 	}
 	ch.dead.Store(true) // nobody else shall be sent here until the end of the channel has been noticed everywhere
@@ -98,39 +85,20 @@ func (ch *channel) do(op, remote string, f func() error) error {
 
 // doSlow is do for a request on which the server may work for long.
 func (ch *channel) doSlow(op, remote string, f func() error) error {
-	until := ch.stamp(time.Now()) + int64((slowFactor-1)*ch.timeout)
-	for old := ch.slow.Load(); old < until && !ch.slow.CompareAndSwap(old, until); old = ch.slow.Load() {
-	}
-	defer ch.slow.CompareAndSwap(until, 0) // what comes after it need not be slow
+	defer ch.watchdog.expectSilence()()
 	return ch.do(op, remote, f)
 }
 
-// watch ends the link when nothing has come in on this channel for RequestTimeout. Requests of others that are answered
-// meanwhile count: a request that waits for its turn is not lost.
-func (ch *channel) watch(op, remote string) *watch {
-	begun := time.Now()
-	return newWatch(ch.timeout, func() (time.Duration, bool) {
-		now := time.Now()
-		since := max(ch.stamp(begun), ch.heard.Load(), ch.slow.Load())
-		left := ch.timeout - time.Duration(ch.stamp(now)-since)
-		if left > 0 && now.Sub(begun) < lastFactor*ch.timeout {
-			return left, true
-		}
-		ch.link.fail(fmt.Errorf("no answer to %s %s within %v", op, remote, now.Sub(begun).Round(time.Millisecond)))
-		return 0, false
-	})
-}
-
-// heardReader notes on its channel when bytes come in.
+// heardReader tells the watchdog of its channel when bytes come in.
 type heardReader struct {
 	io.Reader
-	ch *channel
+	watchdog *watchdog
 }
 
 func (r heardReader) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	if n > 0 {
-		r.ch.heard.Store(r.ch.stamp(time.Now()))
+		r.watchdog.hear()
 	}
 	return n, err
 }

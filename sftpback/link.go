@@ -138,9 +138,9 @@ func (l *link) startSFTP(sc ssh.Channel) (*channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	ch := &channel{link: l, begun: time.Now(), writeSize: h.write, timeout: l.cfg.RequestTimeout}
+	ch := &channel{link: l, watchdog: newWatchdog(l.cfg.RequestTimeout, l.fail), writeSize: h.write}
 	ch.readSize.Store(int64(h.read))
-	ch.client = wire.New(duplex{heardReader{sc, ch}, sc}, h.extensions)
+	ch.client = wire.New(duplex{heardReader{sc, ch.watchdog}, sc}, h.extensions)
 	if !l.goes(func() { l.attend(ch) }) {
 		_ = ch.client.Close() // the link is gone
 		return nil, lost(l.failure())
