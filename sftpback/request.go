@@ -57,11 +57,10 @@ func (ch *channel) send(op, remote string, f func() *wire.Call) (*sent, error) {
 
 // status waits for a request that is answered by a status, and for one on which the server may work for long if it is slow.
 func (s *sent) status(slow bool) error {
-	do := s.ch.do
 	if slow {
-		do = s.ch.doSlow
+		return s.ch.doSlow(s.op, s.remote, s.call.Status)
 	}
-	return do(s.op, s.remote, s.call.Status)
+	return s.ch.do(s.op, s.remote, s.call.Status)
 }
 
 // info waits for attributes.

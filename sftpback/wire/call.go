@@ -61,20 +61,20 @@ func (k *Call) fill(in *bufio.Reader, four []byte, size int) error {
 }
 
 // answer waits, and takes a status that is no success for the error that it is.
-func (k *Call) answer(kind byte) (*reader, error) {
+func (k *Call) answer(kind byte) (reader, error) {
 	<-k.done
 	if k.err != nil {
-		return nil, k.err
+		return reader{}, k.err
 	}
 	if k.kind == typeStatus {
 		if err := parseStatus(k.body); err != nil || kind == typeStatus {
-			return nil, err
+			return reader{}, err
 		}
 	}
 	if k.kind != kind {
-		return nil, fmt.Errorf("the server answers with type %d instead of %d", k.kind, kind)
+		return reader{}, fmt.Errorf("the server answers with type %d instead of %d", k.kind, kind)
 	}
-	return &reader{rest: k.body}, nil
+	return reader{rest: k.body}, nil
 }
 
 // Status is the outcome of a request that has no other answer.
@@ -122,7 +122,7 @@ func (k *Call) Names() ([]fs.FileInfo, error) {
 	list := make([]fs.FileInfo, 0, min(count, 1024)) // what a server says of a number is no reason to have memory for it
 	for ; count > 0 && r.err == nil; count-- {
 		name := r.str()
-		r.str() // how ls would show it
+		r.take(int(r.u32())) // how ls would show it
 		if i := r.info(name); r.err == nil && name != "." && name != ".." {
 			list = append(list, i)
 		}
@@ -191,7 +191,6 @@ func parseStatus(body []byte) error {
 	if r.err != nil {
 		return r.err
 	}
-	message := r.str() // some old servers leave it out
 	switch code {
 	case CodeOK:
 		return nil
@@ -202,7 +201,7 @@ func parseStatus(body []byte) error {
 	case CodePermissionDenied:
 		return fs.ErrPermission
 	}
-	return &Status{Code: code, Message: message}
+	return &Status{Code: code, Message: r.str()} // some old servers leave the message out
 }
 
 // IsCode reports whether err is a Status with this code.
