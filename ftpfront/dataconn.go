@@ -243,15 +243,14 @@ func (d *dataConn) Write(p []byte) (int, error) {
 
 // explain marks what went wrong on this connection; its orderly end stays io.EOF.
 func (d *dataConn) explain(err error) error {
-	var ne net.Error
-	switch {
-	case err == nil || err == io.EOF:
+	if err == nil || err == io.EOF {
 		return err
-	case errors.As(err, &ne) && ne.Timeout():
-		return &dataError{fmt.Errorf("%w for %s", errStalled, d.stall)}
-	default:
-		return &dataError{err}
 	}
+	var ne net.Error
+	if errors.As(err, &ne) && ne.Timeout() {
+		err = fmt.Errorf("%w for %s", errStalled, d.stall)
+	}
+	return &dataError{err}
 }
 
 // Close ends the connection in order; TLS says so with a close_notify first.

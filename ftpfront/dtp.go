@@ -51,7 +51,7 @@ func (d *dtp) run(ctx context.Context, way direction) error {
 	if way == fromDevice {
 		verb = "STOR /"
 	}
-	script := newScript(d.control, []string{"USER d", "PASS d", "EPSV", verb})
+	script := newScript(d.control, []string{"PASS d", "EPSV", verb}) // a login without USER is enough for the library
 	drv := &driver{dtp: d, ctx: ctx, listener: &oneShotListener{conn: script, addr: d.control.LocalAddr()}}
 	server := ftpserver.NewFtpServer(drv)
 	server.Logger = slog.New(demoted{d.logger.Handler()})
@@ -86,6 +86,9 @@ func (h demoted) Handle(ctx context.Context, r slog.Record) error {
 }
 
 func (h demoted) WithAttrs(attrs []slog.Attr) slog.Handler {
+	if !h.Enabled(context.Background(), slog.LevelDebug) {
+		return h // nobody will see them, and a handler writes them down at once
+	}
 	return demoted{h.Handler.WithAttrs(attrs)}
 }
 func (h demoted) WithGroup(name string) slog.Handler { return demoted{h.Handler.WithGroup(name)} }

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync/atomic"
 
@@ -177,12 +176,13 @@ func (l *listingFile) WriteTo(w io.Writer) (n int64, err error) {
 	}
 	b := bufio.NewWriterSize(wire, 32<<10)
 	for _, e := range l.entries {
-		m, err := fmt.Fprintf(b, "%s%s", l.line(e), end)
-		n += int64(m)
-		if err != nil {
-			l.err = err
+		line := l.line(e)
+		_, _ = b.WriteString(line) // an error stays, and comes with Flush
+		_, l.err = b.WriteString(end)
+		if l.err != nil {
 			break
 		}
+		n += int64(len(line) + len(end))
 	}
 	if l.err == nil {
 		l.err = b.Flush()

@@ -109,8 +109,9 @@ func (s *session) lookAt(ctx context.Context, name string) (entries []entry, dir
 	if err != nil {
 		return nil, false, err
 	}
-	for _, info := range infos {
-		entries = append(entries, entry{name: info.Name(), info: info})
+	entries = make([]entry, len(infos))
+	for i, info := range infos {
+		entries[i] = entry{name: info.Name(), info: info}
 	}
 	if !dir && len(entries) == 1 {
 		entries[0].name = path.Base(name)
@@ -150,7 +151,11 @@ func longLine(info fs.FileInfo, name string, now time.Time) string {
 	if age := now.Sub(t); age > 182*24*time.Hour || age < -24*time.Hour {
 		layout = "Jan _2  2006"
 	}
-	return fmt.Sprintf("%c%s 1 ftp ftp %12d %s %s", kind, info.Mode().Perm().String()[1:], info.Size(), t.Format(layout), name)
+	line := append(make([]byte, 0, 64+len(name)), kind)
+	line = append(line, info.Mode().Perm().String()[1:]...)
+	line = fmt.Appendf(line, " 1 ftp ftp %12d ", info.Size())
+	line = append(t.AppendFormat(line, layout), ' ')
+	return string(append(line, name...))
 }
 
 // dosLine is one line in the form of Windows' own server.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -158,7 +159,7 @@ func (s *session) listenForData() (uint16, error) {
 	}
 	p.prepare()
 	s.endpoint = p
-	return netip.MustParseAddrPort(l.Addr().String()).Port(), nil
+	return uint16(l.Addr().(*net.TCPAddr).Port), nil
 }
 
 // port takes the device's address in six numbers (RFC 959, 4.1.2).

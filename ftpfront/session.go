@@ -259,17 +259,17 @@ func (s *session) endIdle(err error) error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
 	s.turn.idle = false
-	var ne net.Error
-	if errors.As(err, &ne) && ne.Timeout() {
-		if s.turn.ended != nil {
-			return s.turn.ended
-		}
-		return errIdle
-	}
 	if err == nil {
-		err = s.conn.SetReadDeadline(time.Time{})
+		return s.conn.SetReadDeadline(time.Time{})
 	}
-	return err
+	var ne net.Error
+	if !errors.As(err, &ne) || !ne.Timeout() {
+		return err
+	}
+	if s.turn.ended != nil {
+		return s.turn.ended
+	}
+	return errIdle
 }
 
 // watch has the next line read while a transfer runs.
