@@ -14,12 +14,13 @@ import (
 // checkLookalike refuses a name that is another one to somebody: to a server that runs on Windows, to a program that decodes or
 // normalises names, or to the person who reads a listing or a log.
 func checkLookalike(name string) error {
+	upper := strings.ToUpper(name)
 	switch {
 	case strings.HasSuffix(name, ".") || strings.HasSuffix(name, " "): // Windows drops them: the name is then that of another file
 		return fmt.Errorf("name %q ends in a dot or a space: %w", name, ErrBadName)
-	case isDevice(name):
+	case isDevice(upper):
 		return fmt.Errorf("name %q is a device of Windows: %w", name, ErrBadName)
-	case isStream(name):
+	case isStream(upper):
 		return fmt.Errorf("name %q is a stream of an NTFS file: %w", name, ErrBadName)
 	case isEncoded(name):
 		return fmt.Errorf("name %q holds an encoded separator: %w", name, ErrBadName)
@@ -31,10 +32,10 @@ func checkLookalike(name string) error {
 	return nil
 }
 
-// isDevice reports whether Windows would open a device under this name: what is written there is gone. NUL and its like are one with
-// any ending, the numbered ports only without: COM1.CFG is what relays call the settings of a port.
+// isDevice reports whether Windows would open a device under this name, which is in upper case: what is written there is gone. NUL and
+// its like are one with any ending, the numbered ports only without: COM1.CFG is what relays call the settings of a port.
 func isDevice(name string) bool {
-	stem, _, ended := strings.Cut(strings.ToUpper(name), ".")
+	stem, _, ended := strings.Cut(name, ".")
 	switch stem = strings.TrimRight(stem, " "); stem {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$":
 		return true
@@ -46,10 +47,10 @@ func isDevice(name string) bool {
 	return isPort && !ended && len(port) == 1 && port >= "1" && port <= "9"
 }
 
-// isStream reports whether the name is of the form that NTFS has for the main stream of a file: another name for the file itself.
+// isStream reports whether the name, which is in upper case, is of the form that NTFS has for the main stream of a file: another name
+// for the file itself.
 func isStream(name string) bool {
-	upper := strings.ToUpper(name)
-	return strings.HasSuffix(upper, ":$DATA") || strings.HasSuffix(upper, ":$INDEX_ALLOCATION")
+	return strings.HasSuffix(name, ":$DATA") || strings.HasSuffix(name, ":$INDEX_ALLOCATION")
 }
 
 // isEncoded reports whether a name holds a separator, a NUL or a parent in percent encoding, once or twice, or in an overlong form. No
@@ -70,7 +71,7 @@ func isEncoded(name string) bool {
 // line separators, spaces without width. The joiners stay, since scripts and emoji need them.
 func isInvisible(r rune) bool {
 	switch {
-	case r == '\u200c', r == '\u200d':
+	case r < 0x80, r == '\u200c', r == '\u200d':
 		return false
 	case r == '\u00ad': // soft hyphen
 		return true
