@@ -114,7 +114,12 @@ func newTask(tb testing.TB, server *sshdtest.Server, r row) task {
 	return t
 }
 
+// remove makes room again. Small files stay until the end of the run: ext4 takes no inode that was freed in the last minute as long as
+// there are others, and looks at each of them whenever a file is made, so that what was removed for one row would be paid for by the next.
 func (t task) remove(tb testing.TB) {
+	if t.small {
+		return
+	}
 	if err := os.RemoveAll(filepath.Join(t.root, t.dir)); err != nil {
 		tb.Error(err)
 	}
@@ -132,7 +137,13 @@ func (t task) measure(s system) (sample, error) {
 		if t.spooled {
 			awaitFile(t.local(n)) // it comes across when it can; if it does not, the next line says so
 		}
-		if err := errors.Join(sameContent(t.local(n), t.content), os.Remove(t.local(n))); err != nil {
+		if err := sameContent(t.local(n), t.content); err != nil {
+			return got, err
+		}
+		if t.small {
+			continue // see remove
+		}
+		if err := os.Remove(t.local(n)); err != nil {
 			return got, err
 		}
 	}
