@@ -118,12 +118,21 @@ func (u *upload) closeAndRename(ctx context.Context) error {
 	if !first.opened {
 		return u.ch.posixRename(ctx, u.temp, u.final)
 	}
-	closing, err := u.ch.send("close", u.temp, func() *wire.Call { return u.ch.client.CloseHandle(first.handle) })
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
-	first.opened = false
-	err = u.ch.posixRename(ctx, u.temp, u.final)
+	var closing, renaming *sent
+	var err error
+	u.ch.together("rename", u.final, func() {
+		if closing, err = u.ch.send("close", u.temp, func() *wire.Call { return u.ch.client.CloseHandle(first.handle) }); err == nil {
+			renaming, err = u.ch.send("rename", u.final, func() *wire.Call { return u.ch.client.PosixRename(u.temp, u.final) })
+		}
+	})
+	first.opened = closing == nil
+	if renaming == nil {
+		return err
+	}
+	err = renaming.status(false)
 	if cerr := closing.status(false); cerr != nil && err == nil {
 		u.conduit.log.Warn("the server could not close a file that it has flushed", "path", u.final, "error", cerr)
 	}

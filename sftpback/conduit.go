@@ -63,6 +63,7 @@ type Conduit struct {
 	pool      *pool
 	leftovers *leftovers
 	dirs      *tempDirs
+	lately    *directories // in which files were made
 	locks     keylock.Locks
 	active    activeFiles
 	buffers   buffers
@@ -94,7 +95,7 @@ func New(cfg Config) (*Conduit, error) {
 	if _, err := rand.Read(id); err != nil {
 		return nil, fmt.Errorf("conduit %s: make a run id: %w", cfg.Name, err)
 	}
-	c := &Conduit{cfg: cfg, log: cfg.Logger, run: hex.EncodeToString(id), leftovers: newLeftovers(), reads: newBudget(readBudget / maxPacket), far: farAway}
+	c := &Conduit{cfg: cfg, log: cfg.Logger, run: hex.EncodeToString(id), leftovers: newLeftovers(), lately: newDirectories(), reads: newBudget(readBudget / maxPacket), far: farAway}
 	if c.dirs, err = openTempDirs(cfg.TempDirs); err != nil {
 		c.log.Warn("what an earlier run has left may not be found", "error", err)
 	}

@@ -55,6 +55,15 @@ func (ch *channel) send(op, remote string, f func() *wire.Call) (*sent, error) {
 	return s, nil
 }
 
+// together has all that f sends go out in one piece. f must not wait for an answer.
+func (ch *channel) together(op, remote string, f func()) {
+	watch := ch.watch(op, remote)
+	defer watch.stop()
+	ch.client.Hold()
+	defer ch.client.Release() // what comes of it is in each call
+	f()
+}
+
 // status waits for a request that is answered by a status, and for one on which the server may work for long if it is slow.
 func (s *sent) status(slow bool) error {
 	if slow {

@@ -45,12 +45,18 @@ type spot struct {
 // resolve finds where l is and holds it inside its home. All components are looked at in one round trip; only where one is a
 // symbolic link is the server asked where it leads. Nothing under the last name is not an error.
 func (c *Conduit) resolve(ctx context.Context, ch *channel, l gateway.Location, last lastComponent) (spot, error) {
+	return c.resolveBeside(ctx, ch, l, last, func() {})
+}
+
+// resolveBeside is resolve with something else in the flight of its first question, behind that. Where nothing is asked, beside is not
+// called.
+func (c *Conduit) resolveBeside(ctx context.Context, ch *channel, l gateway.Location, last lastComponent, beside func()) (spot, error) {
 	names, err := c.components(l)
 	if err != nil {
 		return spot{}, err
 	}
 	home := c.home(l)
-	infos, err := ch.look(ctx, home, names)
+	infos, err := ch.look(ctx, home, names, beside)
 	if errors.Is(err, errNoHome) || errors.Is(err, errHomeIsFile) {
 		if rootErr := c.checkRoot(ctx, ch); rootErr != nil {
 			return spot{}, rootErr
@@ -75,20 +81,24 @@ func (c *Conduit) resolve(ctx context.Context, ch *channel, l gateway.Location, 
 	return spot{remote: full, info: infos[len(names)]}, nil
 }
 
-// look asks about the home and each component below it at once. The home itself may be a link: it is the administrator's.
-func (ch *channel) look(ctx context.Context, home string, names []string) ([]fs.FileInfo, error) {
+// look asks about the home and each component below it at once, and sends what beside sends behind that. The home itself may be a
+// link: it is the administrator's.
+func (ch *channel) look(ctx context.Context, home string, names []string, beside func()) ([]fs.FileInfo, error) {
 	infos := make([]fs.FileInfo, len(names)+1)
 	errs := make([]error, len(names)+1)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	asked := make([]*sent, len(names)+1)
-	at := home
-	asked[0], errs[0] = ch.send("stat", home, func() *wire.Call { return ch.client.Stat(home) })
-	for i, name := range names {
-		at = path.Join(at, name)
-		asked[i+1], errs[i+1] = ch.send("lstat", at, func() *wire.Call { return ch.client.Lstat(at) })
-	}
+	ch.together("stat", home, func() {
+		at := home
+		asked[0], errs[0] = ch.send("stat", home, func() *wire.Call { return ch.client.Stat(home) })
+		for i, name := range names {
+			at = path.Join(at, name)
+			asked[i+1], errs[i+1] = ch.send("lstat", at, func() *wire.Call { return ch.client.Lstat(at) })
+		}
+		beside()
+	})
 	for i, s := range asked {
 		if errs[i] == nil {
 			infos[i], errs[i] = s.info()
@@ -133,7 +143,7 @@ func (c *Conduit) resolveLink(ctx context.Context, ch *channel, home, full strin
 		return spot{}, errOutside
 	}
 	names := split(below)
-	infos, err := ch.look(ctx, realHome, names)
+	infos, err := ch.look(ctx, realHome, names, func() {})
 	if err != nil {
 		return spot{}, err
 	}

@@ -35,6 +35,11 @@ func TestRoundTrips(t *testing.T) {
 			_, err := f.upload(t.Context(), gateway.Target{Location: at("/x")}, small)
 			return err
 		}},
+		// the look at the path and OPEN; WRITE, FSYNC and FSTAT; CLOSE and RENAME
+		"upload to a directory in which one was made": {3, func(t *testing.T, f *far) error {
+			_, err := f.upload(t.Context(), gateway.Target{Location: at("/dir/x")}, small)
+			return err
+		}},
 		// no more, as long as it fits into what may be under way
 		"upload of a large file": {4, func(t *testing.T, f *far) error {
 			_, err := f.upload(t.Context(), gateway.Target{Location: at("/x")}, large)
@@ -64,6 +69,9 @@ func TestRoundTrips(t *testing.T) {
 				f := overDistance(t, dir)
 				f.put(t, "/small", small)
 				f.put(t, "/dir/sub/small", small)
+				if _, err := f.upload(t.Context(), gateway.Target{Location: at("/dir/first")}, small); err != nil {
+					t.Fatal(err)
+				}
 				begun := time.Now()
 				if err := c.do(t, f); err != nil {
 					t.Fatal(err)

@@ -19,21 +19,11 @@ import (
 // content where that is asked for. What follows without a look at an answer goes in one flight, as far as the server is known to work on
 // one request after another.
 func (u *upload) store(ctx context.Context) (gateway.Receipt, error) {
-	last, err := u.finish()
-	if err == nil && !u.ch.ordered() {
-		err = last()
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
+	last, inspected, err := u.conclusion(ctx)
 	if err != nil {
 		return gateway.Receipt{}, err
 	}
 	receipt := gateway.Receipt{Path: u.final}
-	inspected, err := u.inspect()
-	if err != nil {
-		return receipt, err
-	}
 	// An answer that is missing is that of the first that was sent.
 	if err := last(); err != nil {
 		return receipt, err
@@ -61,6 +51,27 @@ func (u *upload) store(ctx context.Context) (gateway.Receipt, error) {
 	}
 	receipt.Verified, err = u.verify(ctx)
 	return receipt, err
+}
+
+// conclusion sends the last packet and what is asked about the file then.
+func (u *upload) conclusion(ctx context.Context) (last func() error, inspected []inspection, err error) {
+	send := func() {
+		if last, err = u.finish(); err == nil && !u.ch.ordered() {
+			err = last()
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			inspected, err = u.inspect()
+		}
+	}
+	if u.ch.ordered() {
+		u.ch.together("write", u.temp, send)
+	} else {
+		send()
+	}
+	return last, inspected, err
 }
 
 // closesLate reports whether the file is closed in one flight with its rename: where it has been flushed, so that closing it changes

@@ -60,46 +60,56 @@ func (c *Conduit) begin(ctx context.Context, ch *channel, t gateway.Target) (*up
 	if err := ch.meets(t.Require); err != nil {
 		return nil, err
 	}
-	at, err := c.resolve(ctx, ch, t.Location, keepLast)
+	at, made, err := c.place(ctx, ch, t)
 	if errors.Is(err, errNoHome) {
 		if err := c.makeHome(ctx, ch, t.Location); err != nil {
 			return nil, err
 		}
 		at, err = c.resolve(ctx, ch, t.Location, keepLast)
 	}
+	if err == nil {
+		err = replaceable(at.info)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil && made == nil {
+		made = c.newCreation(ch, t, path.Dir(at.remote))
+		err = made.send()
+	}
 	if err != nil {
-		return nil, err
-	}
-	if err := replaceable(at.info); err != nil {
-		return nil, err
-	}
-	u := &upload{conduit: c, ch: ch, target: t, final: at.remote, temp: path.Join(path.Dir(at.remote), c.tempName())}
-	if err := c.dirs.enter(u.dir()); err != nil {
-		c.log.Warn("what this upload may leave behind would not be found after a crash", "path", u.final, "error", err)
-	}
-	begun := time.Now()
-	handle, err := ch.createFile(ctx, u.temp, fileMode)
-	u.far = time.Since(begun) >= c.far
-	if err != nil {
-		if (isTransient(err) || isFailure(err)) && !errors.Is(err, context.Cause(ctx)) {
-			c.leftovers.add(u.temp, u.dir()) // the server may have made it all the same
-		} else {
-			c.dirs.leave(u.dir())
+		if made != nil {
+			made.undo()
 		}
-		return nil, u.storing("open", err)
+		return nil, err
 	}
-	u.lanes = []*lane{{ch: ch, handle: handle, opened: true}}
-	c.active.add(u.temp)
+	u := &upload{conduit: c, ch: ch, target: t, final: at.remote, temp: made.temp}
+	if err := u.create(made); err != nil {
+		return nil, err
+	}
 	return u, nil
 }
 
-// dir is where the hidden file is.
-func (u *upload) dir() gateway.Location {
-	return gateway.Location{Home: u.target.Home, Path: path.Dir(u.target.Path)}
+// create waits for the hidden file.
+func (u *upload) create(made *creation) error {
+	handle, err := made.handle()
+	u.far = time.Since(made.begun) >= u.conduit.far
+	if err != nil {
+		if isTransient(err) || isFailure(err) {
+			u.conduit.leftovers.add(u.temp, u.dir()) // the server may have made it all the same
+		} else {
+			u.conduit.dirs.leave(u.dir())
+		}
+		return u.storing("open", err)
+	}
+	u.lanes = []*lane{{ch: u.ch, handle: handle, opened: true}}
+	u.conduit.lately.add(path.Dir(u.final))
+	u.conduit.active.add(u.temp)
+	return nil
 }
 
-// fileMode is the mode of published files. The server's umask may be stricter; that stays.
-const fileMode = 0o640
+// dir is where the hidden file is.
+func (u *upload) dir() gateway.Location { return dirOf(u.target.Location) }
 
 // replaceable reports why what stands under the final name of an upload cannot be replaced by a file.
 func replaceable(info fs.FileInfo) error {

@@ -20,7 +20,10 @@ type Client struct {
 	extensions map[string]string
 	ended      chan struct{} // closed when nothing is read from conn any more
 
-	sending sync.Mutex // held while a packet is sent: packets are whole, and in the order of their calls
+	sending sync.Mutex // held while packets are sent: they are whole, and in the order of their calls
+	holds   int        // of Hold without Release; guarded by sending, like the next two
+	held    []byte     // packets that wait for Release
+	unsent  []uint32   // the ids of their calls
 
 	mu    sync.Mutex
 	calls map[uint32]*Call // under way
@@ -56,7 +59,27 @@ func (c *Client) Wait() error {
 // Close ends the channel.
 func (c *Client) Close() error { return c.conn.Close() }
 
-// send sends a request. A call that could not be sent has ended when send returns.
+// maxHeld is how many bytes are held back at most. A packet of SSH carries no more than 32 KiB, so that to hold more gains nothing.
+const maxHeld = 16 << 10
+
+// Hold has the requests that follow wait for Release, which sends them in one piece: one packet of SSH instead of many, for which the
+// server is woken up once. In between nobody must wait for an answer. What others send at the same time waits, too.
+func (c *Client) Hold() {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	c.holds++
+}
+
+// Release ends a Hold.
+func (c *Client) Release() {
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	if c.holds--; c.holds == 0 {
+		c.flush(nil)
+	}
+}
+
+// send sends a request. A call that could not be sent has ended when send returns, or Release.
 func (c *Client) send(p packet, call *Call) *Call {
 	call.done = make(chan struct{})
 	c.sending.Lock()
@@ -72,16 +95,41 @@ func (c *Client) send(p packet, call *Call) *Call {
 	c.calls[id] = call
 	c.mu.Unlock()
 	p.address(id)
-	if _, err := c.conn.Write(p); err != nil {
+	c.unsent = append(c.unsent, id)
+	if c.holds > 0 && len(c.held)+len(p) <= maxHeld {
+		c.held = append(c.held, p...)
+	} else {
+		c.flush(p)
+	}
+	return call
+}
+
+// flush sends what is held back, and p behind it.
+func (c *Client) flush(p packet) {
+	err := c.write(c.held)
+	if err == nil {
+		err = c.write(p)
+	}
+	if err != nil {
 		if errors.Is(err, io.EOF) {
 			err = fmt.Errorf("%w: %w", ErrLost, err)
 		}
-		if unsent := c.take(id); unsent != nil {
-			unsent.end(fmt.Errorf("send a request: %w", err))
+		for _, id := range c.unsent {
+			if call := c.take(id); call != nil {
+				call.end(fmt.Errorf("send a request: %w", err))
+			}
 		}
 		_ = c.conn.Close() // what was sent of it makes no packet
 	}
-	return call
+	c.held, c.unsent = c.held[:0], c.unsent[:0]
+}
+
+func (c *Client) write(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	_, err := c.conn.Write(p)
+	return err
 }
 
 func (c *Client) take(id uint32) *Call {

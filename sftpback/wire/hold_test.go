@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package wire
+
+import (
+	"errors"
+	"io"
+	"sync"
+	"testing"
+)
+
+// pieces keeps what is written to a channel, one element for each Write, until writing fails.
+type pieces struct {
+	mu     sync.Mutex
+	all    [][]byte
+	failed error
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.failed != nil {
+		return 0, p.failed
+	}
+	p.all = append(p.all, append([]byte(nil), b...))
+	return len(b), nil
+}
+
+func (p *pieces) Read([]byte) (int, error) {
+	<-p.closed
+	return 0, io.EOF
+}
+
+func (p *pieces) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func onPieces(t *testing.T) (*Client, *pieces) {
+	t.Helper()
+	p := &pieces{closed: make(chan struct{})}
+	c := New(p, nil)
+	t.Cleanup(func() {
+		_ = c.Close()
+		_ = c.Wait()
+	})
+	return c, p
+}
+
+// What is sent between Hold and Release is one piece, in order; a packet that is too large for that takes along what waits before it.
+func TestHold(t *testing.T) {
+	c, p := onPieces(t)
+	c.Hold()
+	c.Hold() // two at once: the last Release counts
+	c.Lstat("/one")
+	c.Lstat("/two")
+	c.Release()
+	if len(p.all) != 0 {
+		t.Fatalf("%d pieces before the release", len(p.all))
+	}
+	c.Release()
+	if len(p.all) != 1 {
+		t.Fatalf("%d pieces for what was held", len(p.all))
+	}
+	first := int(p.all[0][3]) + 4
+	if kinds := []byte{p.all[0][4], p.all[0][first+4]}; kinds[0] != typeLstat || kinds[1] != typeLstat || len(p.all[0]) != 2*first {
+		t.Errorf("types %d in %d bytes", kinds, len(p.all[0]))
+	}
+	c.Lstat("/three")
+	if len(p.all) != 2 {
+		t.Errorf("%d pieces: what comes after the release waits", len(p.all))
+	}
+	c.Hold()
+	c.Lstat("/four")
+	c.Write("h", 0, make([]byte, Room+2*maxHeld))
+	if len(p.all) != 4 || p.all[2][4] != typeLstat || p.all[3][4] != typeWrite {
+		t.Errorf("%d pieces behind a large packet", len(p.all))
+	}
+	c.Release()
+	if len(p.all) != 4 {
+		t.Errorf("%d pieces: something was sent twice", len(p.all))
+	}
+}
+
+// Where what was held cannot be sent each of its calls fails.
+func TestHeldIsLost(t *testing.T) {
+	c, p := onPieces(t)
+	p.failed = errors.New("no way through")
+	c.Hold()
+	one, two := c.Lstat("/one"), c.Remove("/two")
+	c.Release()
+	if _, err := one.Info(); !errors.Is(err, p.failed) {
+		t.Errorf("first: %v", err)
+	}
+	if err := two.Status(); !errors.Is(err, p.failed) {
+		t.Errorf("second: %v", err)
+	}
+}
