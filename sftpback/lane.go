@@ -16,7 +16,7 @@ const (
 	farAway = 5 * time.Millisecond
 	// laneAfter is how much of a file has been sent before it is taken for a large one.
 	laneAfter = 256 << 10
-	maxLanes  = 4
+	maxLanes  = 8
 )
 
 // lane is one channel on which an upload is written.
@@ -68,9 +68,7 @@ func (u *upload) isOpen(l *lane) bool {
 	if l.opening == nil {
 		return l.opened
 	}
-	select {
-	case <-l.opening.call.Done():
-	default:
+	if !done(l.opening) {
 		return false
 	}
 	handle, err := l.opening.call.Handle()
@@ -100,6 +98,11 @@ func (u *upload) narrow() {
 		u.conduit.pool.release(l.ch)
 	}
 	u.lanes = u.lanes[:1]
+	if u.flusher != nil {
+		u.flusher.end(u.temp)
+		u.conduit.pool.release(u.flusher.ch)
+		u.flusher = nil
+	}
 }
 
 // end has the file closed, even if it is only about to be opened. Nothing hangs on that any more.

@@ -12,7 +12,7 @@ const (
 	// readsUnder is how many bytes are on one channel, at most: its window is 2 MiB, and a little more keeps it full.
 	readsUnder = 3 << 20
 	// readRate is the bytes per second that a server far away is taken to be good for, before anything is known of it.
-	readRate = 200 << 20
+	readRate = 400 << 20
 	// readBudget is how many bytes all downloads of a conduit together may ask for ahead. Each can always go on with a small packet.
 	readBudget = 24 << 20
 )

@@ -92,7 +92,7 @@ func TestLargeFileTakesSeveralChannels(t *testing.T) {
 		most int
 		do   func(t *testing.T, f *far) error
 	}{
-		"upload": {8, func(t *testing.T, f *far) error {
+		"upload": {6, func(t *testing.T, f *far) error {
 			r, err := f.upload(t.Context(), gateway.Target{Location: at("/x")}, data)
 			if got, readErr := os.ReadFile(f.local("/x")); !bytes.Equal(got, data) {
 				t.Errorf("%d bytes are stored, %v", len(got), readErr)
@@ -102,7 +102,7 @@ func TestLargeFileTakesSeveralChannels(t *testing.T) {
 			}
 			return err
 		}},
-		"download": {8, func(t *testing.T, f *far) error {
+		"download": {6, func(t *testing.T, f *far) error {
 			got, err := f.download(t.Context(), "/large", 0)
 			if !bytes.Equal(got, data) {
 				t.Errorf("%d bytes are wrong", len(got))
@@ -116,7 +116,7 @@ func TestLargeFileTakesSeveralChannels(t *testing.T) {
 				f := overDistance(t, dir)
 				f.put(t, "/large", data)
 				// Channels are opened when they are wanted, and there for the next. How many are idle in the moment in which they are
-				// asked for hangs on how goroutines are scheduled: six round trips are usual.
+				// asked for hangs on how goroutines are scheduled: four round trips are usual.
 				for range 5 {
 					begun := time.Now()
 					if err := c.do(t, f); err != nil {

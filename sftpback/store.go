@@ -120,7 +120,7 @@ func (u *upload) flushed(all []inspection) (fsynced bool, err error) {
 			return false, u.storing("fsync", err)
 		}
 	}
-	return true, nil
+	return true, u.storing("fsync", u.flusher.wait())
 }
 
 // seen is the file as the server describes it when all has been written. Each lane was asked behind its own last write, so that the one

@@ -24,6 +24,7 @@ type upload struct {
 	turn    int        // the lane that the last packet took
 	far     bool       // the server is so far away that one lane is not enough for a large file
 	failed  firstError // of the packets that were sent
+	flusher *flusher   // of a large file; or nil
 	target  gateway.Target
 	final   string // remote path under which the file is published
 	temp    string // remote path under which it is written
@@ -224,6 +225,7 @@ func (u *upload) flushFull() error {
 	}
 	u.free() // the next one may be larger
 	l.writes.add(func() error { return u.storing("write", s.status(false)) })
+	u.flushAhead()
 	return nil
 }
 
