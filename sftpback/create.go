@@ -96,7 +96,7 @@ func (c *Conduit) place(ctx context.Context, ch *channel, t gateway.Target) (at 
 	at, err = c.resolveBeside(ctx, ch, t.Location, keepLast, func() {
 		_ = made.send() // where it cannot be sent there are no answers to the questions before it either
 	})
-	if err != nil || path.Dir(at.remote) != dir {
+	if err != nil || path.Dir(at.remote) != dir || made.opening == nil {
 		c.lately.remove(dir)
 		made.undo()
 		made = nil
