@@ -57,8 +57,7 @@ func (ch *channel) send(op, remote string, f func() *wire.Call) (*sent, error) {
 
 // together has all that f sends go out in one piece. f must not wait for an answer.
 func (ch *channel) together(op, remote string, f func()) {
-	watch := ch.watch(op, remote)
-	defer watch.stop()
+	defer ch.watchdog.end(ch.watchdog.begin(op, remote))
 	ch.client.Hold()
 	defer ch.client.Release() // what comes of it is in each call
 	f()

@@ -187,18 +187,23 @@ func TestCountOfTemporaries(t *testing.T) {
 	}
 }
 
-// An upload that is given up before the server was asked for its file has left nothing.
+// An upload that is given up before its file was made, or was known to be made, has left nothing.
 func TestNothingLeftOfWhatWasNotBegun(t *testing.T) {
 	_, change := noting(t)
 	f, s := overFaulty(t, sftpfault.Options{}, change)
-	armed := s.Arm(sftpfault.Fault{Op: sftpfault.Lstat, Nth: 1, Kind: sftpfault.Hold})
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() { <-armed.Struck(); cancel(); armed.Release() }()
-	if _, err := f.Begin(ctx, gateway.Target{Location: at("/x")}); !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-	if dir := f.dirs.own[gateway.Location{Home: "/dev", Path: "/"}]; dir == nil || dir.count != 0 {
-		t.Errorf("known: %+v", dir)
+	for _, name := range []string{"a directory that is not known", "one that is"} {
+		armed := s.Arm(sftpfault.Fault{Op: sftpfault.Lstat, Nth: 1, Kind: sftpfault.Hold})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() { <-armed.Struck(); cancel(); armed.Release() }()
+		if _, err := f.Begin(ctx, gateway.Target{Location: at("/x")}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if dir := f.dirs.own[gateway.Location{Home: "/dev", Path: "/"}]; dir != nil && dir.count != 0 {
+			t.Errorf("%s: %+v", name, dir)
+		}
+		f.wantFiles(t)
+		s.Disarm()
+		f.begin(t, "/y").Abort(nil)
 	}
 }
 
