@@ -34,17 +34,17 @@ type breaker struct {
 func newBreaker() *breaker { return &breaker{changed: make(chan struct{}), pause: minProbe} }
 
 // enter waits for the turn to deliver: at once while the breaker is closed, else as the next probe.
-func (b *breaker) enter(ctx context.Context) error {
+func (b *breaker) enter(ctx context.Context) (probe bool, err error) {
 	for ctx.Err() == nil {
 		b.mu.Lock()
 		if !b.open {
 			b.mu.Unlock()
-			return nil
+			return false, nil
 		}
 		if b.due && !b.probing {
 			b.probing, b.due = true, false
 			b.mu.Unlock()
-			return nil
+			return true, nil
 		}
 		changed := b.changed
 		b.mu.Unlock()
@@ -53,7 +53,7 @@ func (b *breaker) enter(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	return ctx.Err()
+	return false, ctx.Err()
 }
 
 // wake tells all waiters to look again. b.mu is held.

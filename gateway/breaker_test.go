@@ -45,7 +45,7 @@ func TestBreakerProbes(t *testing.T) {
 		for range 3 {
 			go func() {
 				for {
-					if b.enter(t.Context()) != nil {
+					if _, err := b.enter(t.Context()); err != nil {
 						return
 					}
 					passed <- time.Now()

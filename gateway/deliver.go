@@ -18,7 +18,6 @@ import (
 
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/policy"
-	"github.com/ftpgw/ftpgw/quota"
 	"github.com/ftpgw/ftpgw/spool"
 )
 
@@ -32,7 +31,7 @@ import (
 //	remove the entry, or keep it as evidence     done
 
 // deliver takes one entry across. Nothing is told to anybody: what comes of it is for conclude.
-func (f *Forwarder) deliver(ctx context.Context, r *route, e spool.Entry) error {
+func (f *Forwarder) deliver(ctx context.Context, t *turn, e spool.Entry) error {
 	ctx, unlock, err := f.held.lockToDeliver(ctx, e)
 	if err != nil {
 		return err
@@ -42,7 +41,9 @@ func (f *Forwarder) deliver(ctx context.Context, r *route, e spool.Entry) error 
 	if !ok || now.Version != e.Version {
 		return errPreempted // changed before the lock was had
 	}
-	receipt, err := f.carry(ctx, r, e)
+	t.busy.Add(1)
+	defer t.busy.Add(-1)
+	receipt, err := f.carry(ctx, t, e)
 	if err != nil {
 		return told(ctx, err)
 	}
@@ -50,26 +51,26 @@ func (f *Forwarder) deliver(ctx context.Context, r *route, e spool.Entry) error 
 }
 
 // carry makes sure that the file stands across the conduit.
-func (f *Forwarder) carry(ctx context.Context, r *route, e spool.Entry) (Receipt, error) {
+func (f *Forwarder) carry(ctx context.Context, t *turn, e spool.Entry) (Receipt, error) {
 	if isHeldDir(e) {
-		return f.carryDir(ctx, r, e)
+		return f.carryDir(ctx, t.route, e)
 	}
 	if e.Publishing {
-		switch receipt, ok, err := f.find(ctx, r, e); {
+		switch receipt, ok, err := f.find(ctx, t.route, e); {
 		case err != nil:
 			return receipt, err
 		case ok:
-			return receipt, f.dateAcross(ctx, r, e)
+			return receipt, f.dateAcross(ctx, t.route, e)
 		}
 	}
-	if err := makeParents(ctx, r.remote, entryLocation(e)); err != nil {
+	if err := makeParents(ctx, t.remote, entryLocation(e)); err != nil {
 		return Receipt{}, err
 	}
-	receipt, err := f.send(ctx, r, e)
+	receipt, err := f.send(ctx, t, e)
 	if err != nil {
 		return receipt, err
 	}
-	return receipt, f.dateAcross(ctx, r, e)
+	return receipt, f.dateAcross(ctx, t.route, e)
 }
 
 func (f *Forwarder) carryDir(ctx context.Context, r *route, e spool.Entry) (Receipt, error) {
@@ -84,14 +85,14 @@ func (f *Forwarder) carryDir(ctx context.Context, r *route, e spool.Entry) (Rece
 }
 
 // send is the same way across as that of a file which is acknowledged when it is delivered.
-func (f *Forwarder) send(ctx context.Context, r *route, e spool.Entry) (Receipt, error) {
+func (f *Forwarder) send(ctx context.Context, t *turn, e spool.Entry) (Receipt, error) {
 	data, err := f.held.store.OpenData(e.ID)
 	if err != nil {
 		return Receipt{}, ofStore(err)
 	}
 	defer data.Close()
-	src := &countedReader{ctx: ctx, src: data, hash: sha256.New(), pace: f.g.pace(e)}
-	up, err := r.remote.Begin(ctx, Target{
+	src := &countedReader{ctx: ctx, src: data, hash: sha256.New(), turn: t}
+	up, err := t.remote.Begin(ctx, Target{
 		Location: entryLocation(e), Verify: Verification(e.Verify), Require: Requirements{Fsync: e.RequireFsync, Atomic: e.RequireAtomic},
 		Digest: func() []byte { return src.hash.Sum(nil) }, Declared: e.Size,
 	})
@@ -356,17 +357,17 @@ type countedReader struct {
 	src  io.Reader
 	hash hash.Hash
 	size int64
-	pace *quota.Limiter // the bandwidth of the rule
+	turn *turn
 }
 
 func (c *countedReader) Read(p []byte) (int, error) {
 	if err := interrupted(c.ctx); err != nil {
 		return 0, err
 	}
-	n, err := c.src.Read(p[:min(len(p), c.pace.Piece())])
+	n, err := c.src.Read(p[:min(len(p), c.turn.pace.Piece())])
 	c.hash.Write(p[:n])
 	c.size += int64(n)
-	if err := c.pace.Wait(c.ctx, n); err != nil {
+	if err := c.turn.wait(c.ctx, n); err != nil {
 		return n, told(c.ctx, fmt.Errorf("wait for the bandwidth: %w", err))
 	}
 	return n, err

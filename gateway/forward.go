@@ -9,9 +9,11 @@ import (
 	"log/slog"
 	"path"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/internal/keylock"
 	"github.com/ftpgw/ftpgw/spool"
 )
 
@@ -39,12 +41,15 @@ type route struct {
 	name    string
 	remote  Remote
 	breaker *breaker
-	slots   chan struct{} // one element for each file under way
+	slots   chan struct{} // one element for each worker that is busy
+	slowed  chan struct{} // one element for each delivery that a bandwidth binds
+	paced   keylock.Locks // by rule and device: such deliveries of one device
+	busy    atomic.Int32  // deliveries under way
 }
 
 // ForwardOptions say how the spool is emptied.
 type ForwardOptions struct {
-	Workers int           // files under way at a time, on each conduit
+	Workers int           // files under way at a time, on each conduit, besides those that wait for bandwidth
 	Keep    time.Duration // how long a delivered file is kept; 0: it is removed at once
 }
 
@@ -53,8 +58,12 @@ func newForwarder(g *Gateway, remotes map[string]Remote, o ForwardOptions) *Forw
 		g: g, held: g.held, conduits: make(map[string]*route), keep: o.Keep, log: g.log, logger: g.logger,
 		lanes: make(map[laneKey]*lane), sets: make(map[string]*fileSet),
 	}
+	workers := max(o.Workers, 1)
 	for name, r := range remotes {
-		f.conduits[name] = &route{name: name, remote: r, breaker: newBreaker(), slots: make(chan struct{}, max(o.Workers, 1))}
+		f.conduits[name] = &route{
+			name: name, remote: r, breaker: newBreaker(), slots: make(chan struct{}, workers), slowed: make(chan struct{}, MaxSlowed),
+			paced: keylock.Locks{Width: workers},
+		}
 	}
 	return f
 }
@@ -137,17 +146,18 @@ func (f *Forwarder) step(ctx context.Context, key laneKey, id string) (wait time
 	if f.behindOther(key, e) {
 		return orderPoll, false
 	}
-	if !r.enter(ctx) {
+	t := f.enter(ctx, r, e)
+	if t == nil {
 		return 0, false
 	}
-	defer r.leave()
+	defer t.leave()
 	// It may have waited for a week.
 	e, ok = f.current(key, id)
 	if wait := f.untilDue(e); !ok || wait > 0 {
-		r.breaker.undecided()
+		t.undecided()
 		return wait, !ok
 	}
-	return f.conclude(ctx, r, e, f.deliver(ctx, r, e))
+	return f.conclude(ctx, t, e, f.deliver(ctx, t, e))
 }
 
 // current is the entry as it is now; false where it was removed, held or renamed since it got its place in the lane.
@@ -177,47 +187,31 @@ func (f *Forwarder) untilDue(e spool.Entry) time.Duration {
 	return min(e.NextAttempt.Sub(now), maxBackoff)
 }
 
-// enter waits until the conduit is thought to work and a slot is free. It is false when ctx has ended.
-func (r *route) enter(ctx context.Context) bool {
-	select {
-	case r.slots <- struct{}{}:
-	case <-ctx.Done():
-		return false
-	}
-	if r.breaker.enter(ctx) != nil {
-		<-r.slots
-		return false
-	}
-	return true
-}
-
-func (r *route) leave() { <-r.slots }
-
 // conclude judges what came of an attempt.
-func (f *Forwarder) conclude(ctx context.Context, r *route, e spool.Entry, err error) (wait time.Duration, done bool) {
+func (f *Forwarder) conclude(ctx context.Context, t *turn, e spool.Entry, err error) (wait time.Duration, done bool) {
 	switch {
 	case err == nil:
-		f.healthy(r)
+		f.healthy(t.route)
 		f.left(e)
 		return 0, true
 	case errors.Is(err, errPreempted), errors.As(err, new(*closedError)):
-		r.breaker.undecided()
+		t.undecided()
 		return 0, false // what the device has made of it is seen at the next look, as is the window
 	case ctx.Err() != nil:
-		r.breaker.undecided()
+		t.undecided()
 		return 0, false
-	case r.isDown(ctx):
-		f.trip(r, err)
+	case t.isDown(ctx):
+		f.trip(t.route, err)
 		return 0, false
 	case !isRetryable(err):
-		r.breaker.undecided()
+		t.undecided()
 		return f.setAside(e, err)
 	case errors.As(err, new(*storeError)): // that says nothing about the conduit
-		r.breaker.undecided()
+		t.undecided()
 		return f.postpone(e, err), false
 	}
-	if r.breaker.failed(e.ID) {
-		f.suspended(r, err)
+	if t.breaker.failed(e.ID) {
+		f.suspended(t.route, err)
 	}
 	return f.postpone(e, err), false
 }

@@ -139,7 +139,7 @@ func (out *Outgoing) charge() (err error) {
 // slows nothing. The device's own has slowed it on its way in.
 func (g *Gateway) pace(e spool.Entry) *quota.Limiter {
 	b, ok := g.policy.Load().BoundOf(e.Rule, e.Device)
-	if !ok || g.quota == nil {
+	if !ok || b.Bandwidth == 0 || g.quota == nil {
 		return nil
 	}
 	return g.quota.Limiter(b)

@@ -121,8 +121,8 @@ type ForwardStatus struct {
 // RouteStatus is how it stands on one conduit.
 type RouteStatus struct {
 	Conduit   string    `json:"conduit"`
-	Waiting   int       `json:"waiting"` // entries
-	UnderWay  int       `json:"under_way"`
+	Waiting   int       `json:"waiting"`                  // entries
+	UnderWay  int       `json:"under_way"`                // deliveries, also those that wait for bandwidth, but for nothing else
 	Suspended time.Time `json:"suspended_since,omitzero"` // since when nothing but probes is tried
 }
 
@@ -137,7 +137,7 @@ func (f *Forwarder) Status() (ForwardStatus, error) {
 		}
 	}
 	for name, r := range f.conduits {
-		s.Conduits = append(s.Conduits, RouteStatus{Conduit: name, Waiting: waiting[name], UnderWay: len(r.slots), Suspended: r.breaker.openSince()})
+		s.Conduits = append(s.Conduits, RouteStatus{Conduit: name, Waiting: waiting[name], UnderWay: int(r.busy.Load()), Suspended: r.breaker.openSince()})
 	}
 	slices.SortFunc(s.Conduits, func(a, b RouteStatus) int { return cmp.Compare(a.Conduit, b.Conduit) })
 	if err != nil {

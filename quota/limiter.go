@@ -5,6 +5,7 @@ package quota
 import (
 	"context"
 	"math"
+	"slices"
 
 	"golang.org/x/time/rate"
 
@@ -58,6 +59,15 @@ func (l *Limiter) Piece() int {
 		return math.MaxInt
 	}
 	return l.piece
+}
+
+// Passes reports whether n bytes would pass at once in this moment.
+func (l *Limiter) Passes(n int) bool {
+	if l == nil {
+		return true
+	}
+	n = min(n, l.piece)
+	return !slices.ContainsFunc(l.buckets, func(b *rate.Limiter) bool { return b.Tokens() < float64(n) })
 }
 
 // Wait returns nil when n bytes may pass, and an error as soon as ctx ends.

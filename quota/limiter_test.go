@@ -81,3 +81,33 @@ func TestBandwidthIsChanged(t *testing.T) {
 		}
 	})
 }
+
+// Whoever asks is told whether it would have to wait, by the narrowest bandwidth that binds it, and uses nothing up.
+func TestPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, t.TempDir(), time.Now)
+		wide := policy.Bound{Limits: policy.Limits{Bandwidth: 100_000}, Device: "d"}
+		narrow := policy.Bound{Limits: policy.Limits{Bandwidth: 8000}, Rule: "r"}
+		l := s.Limiter(wide, narrow)
+		for range 10 {
+			if !l.Passes(l.Piece()) {
+				t.Fatal("nothing has moved yet")
+			}
+		}
+		for range 2 { // what may pass at once
+			if err := l.Wait(t.Context(), l.Piece()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if l.Passes(l.Piece()) {
+			t.Error("all is used up")
+		}
+		time.Sleep(time.Second)
+		if !l.Passes(l.Piece()) {
+			t.Error("a second has gone by")
+		}
+		if !(*Limiter)(nil).Passes(math.MaxInt) {
+			t.Error("nothing is slowed")
+		}
+	})
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 
 	"github.com/ftpgw/ftpgw/ftpfront"
+	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/internal/config"
 )
 
@@ -38,6 +39,9 @@ func descriptorsFor(cfg *config.Config, connections int) int {
 	n := connections + perTransfer*min(cfg.Limits.Transfers, connections) + len(cfg.Zones) + otherUse
 	for _, c := range cfg.Conduits {
 		n += perConnection * c.Connections
+		if cfg.Spool != nil {
+			n += cfg.Spool.Workers + gateway.MaxSlowed // files of the spool that are being delivered
+		}
 	}
 	return n
 }

@@ -23,6 +23,11 @@ func TestDescriptorsAreCounted(t *testing.T) {
 	if want := 1000 + 3*200 + 2 + 2*6 + otherUse; needed != want {
 		t.Errorf("%d descriptors are needed, want %d", needed, want)
 	}
+	cfg.Spool = &config.Spool{Workers: 4}
+	if n, want := descriptorsFor(cfg, 1000), needed+2*(4+64); n != want {
+		t.Errorf("with a spool %d descriptors are needed, want %d", n, want)
+	}
+	cfg.Spool = nil
 	for granted := range needed + 10 {
 		fit := fitDescriptors(cfg, granted)
 		if fit > 0 && descriptorsFor(cfg, fit) > granted {

@@ -22,7 +22,7 @@ type Spool struct {
 	MaxFiles  int           // files
 	MinFree   int64         // bytes
 	Keep      time.Duration // how long a delivered file is kept; 0: it is removed at once
-	Workers   int           // files under way at a time, on each conduit
+	Workers   int           // files under way at a time, on each conduit, besides those that wait for bandwidth
 	Recipient string        // of age, that what is held is encrypted to; or ""
 	Identity  string        // file with the age identity that opens it, absolute; set where Recipient is
 }
@@ -43,7 +43,7 @@ func spoolSpec() blockSpec {
 			{name: "keep", kind: kindPeriod, absent: "a delivered file is removed at once", example: `"30d"`,
 				meaning: "How long a file is kept as evidence after it was delivered."},
 			{name: "workers", kind: kindNumber, fallback: "4", example: "8",
-				meaning: "How many files are under way on each conduit at a time, 1 to 64. Files of one device for one directory follow one another in any case."},
+				meaning: "How many files are under way on each conduit at a time, 1 to 64, besides those that wait for the bandwidth of their rule. Files of one device for one directory follow one another in any case."},
 			{name: "age_recipient", kind: kindText, absent: "files are held as they are", example: `"age1..."`,
 				meaning: "The public key of [age](https://age-encryption.org) that files and their records are encrypted to while they are held. With age_identity only."},
 			{name: "age_identity", kind: kindPath, absent: "age_recipient is absent", example: `"/run/credentials/ftpgw/spool.key"`,

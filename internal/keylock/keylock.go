@@ -9,12 +9,15 @@ import (
 
 // Locks is a lock for each key, made when it is needed. The zero value is ready, and safe for concurrent use.
 type Locks struct {
+	// Width is how many may hold the lock of one key at a time; 0 is one. It is set before the first use.
+	Width int
+
 	mu   sync.Mutex
 	held map[string]*entry
 }
 
 type entry struct {
-	token chan struct{} // holds one element while the lock is held
+	token chan struct{} // holds one element for each holder
 	users int           // holders and waiters; guarded by Locks.mu
 }
 
@@ -55,7 +58,7 @@ func (k *Locks) enter(key string) *entry {
 	}
 	l := k.held[key]
 	if l == nil {
-		l = &entry{token: make(chan struct{}, 1)}
+		l = &entry{token: make(chan struct{}, max(k.Width, 1))}
 		k.held[key] = l
 	}
 	l.users++
