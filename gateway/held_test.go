@@ -206,6 +206,35 @@ func TestStraightIsOvertakenByHeld(t *testing.T) {
 	}
 }
 
+// That a name is a directory across the conduit is found out with the delivery, as is said in docs/spool.md. The file is kept, its device
+// sees it still, and it is delivered once there is room for it.
+func TestFileInThePlaceOfADirectoryAcross(t *testing.T) {
+	s := newSpooling(t, t.TempDir(), gateway.ForwardOptions{}, spooled("far"))
+	s.far.Put("/relay/dir/old", []byte("old"))
+	s.put(t, "/dir", "/next")
+	defer s.run(t)()
+	until(t, "the rest is delivered", func() bool { return len(s.there("/next")) == 1 && len(s.log.events(audit.SpoolAside)) == 1 })
+	aside := s.log.events(audit.SpoolAside)[0]
+	if aside.Path != "/dir" || !strings.Contains(aside.Cause, syscall.EISDIR.Error()) {
+		t.Errorf("on record: %s, %s", aside.Path, aside.Cause)
+	}
+	if got := s.fetch(t, "/dir", 0); got != "/dir" {
+		t.Errorf("its device gets %q", got)
+	}
+	for _, remove := range []func() error{
+		func() error { return s.far.Remove(t.Context(), gateway.Location{Home: "/relay", Path: "/dir/old"}) },
+		func() error { return s.far.RemoveDir(t.Context(), gateway.Location{Home: "/relay", Path: "/dir"}) },
+	} {
+		if err := remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Forwarder().Retry(t.Context(), aside.Entry, "uid 0"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is delivered, too", func() bool { return len(s.there("/dir")) == 1 })
+}
+
 // What the device can see to be impossible is refused, and not accepted to be set aside later.
 func TestHeldFilesAndDirectories(t *testing.T) {
 	s := newSpooling(t, t.TempDir(), gateway.ForwardOptions{}, spooled("far"))
