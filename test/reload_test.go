@@ -55,6 +55,31 @@ func TestReloadSaysWhatChanged(t *testing.T) {
 	}
 }
 
+// Whoever writes a comment, or lines up his attributes, has changed nothing, be it in a block that only a restart can apply. The record
+// has the digest of the files as they are now.
+func TestReloadOfCommentsAlone(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, setup{})
+	before := g.statusNow().Configuration.Digest
+	f := g.login(0)
+	g.edit(func(text string) string {
+		return "# reviewed\n" + strings.NewReplacer("{\n", "{ // as agreed\n\n", " = ", "  =  ").Replace(text)
+	})
+	out := g.succeed("reload")
+	after := g.statusNow().Configuration.Digest
+	if !strings.Contains(out, "nothing changed") || strings.Contains(out, "cut") || strings.Contains(out, " changed\n  ") {
+		t.Errorf("reload says:\n%s", out)
+	}
+	if after == before || !strings.Contains(out, before) || !strings.Contains(out, after) {
+		t.Errorf("digest %s, before %s; reload says:\n%s", after, before, out)
+	}
+	f.put("/file", []byte("by the same rules"))
+	loaded := g.recordsOf(audit.ConfigLoaded)
+	if len(loaded) != 2 || loaded[1].Detail["digest"] != after || loaded[1].Detail["before"] != before {
+		t.Errorf("on record: %+v", loaded)
+	}
+}
+
 // A configuration that is wrong is refused with all that is wrong, and on record; the old one stays in force.
 func TestReloadOfAWrongConfiguration(t *testing.T) {
 	t.Parallel()

@@ -15,8 +15,8 @@ import (
 
 // Part is one block or attribute of the top level, or one file that a rule names, for a comparison of two configurations.
 type Part struct {
-	Name string // as an operator would say it: rule "NAME"
-	sum  [sha256.Size]byte
+	Name string            // as an operator would say it: rule "NAME"
+	sum  [sha256.Size]byte // of what is said there: comments, blanks and lines make no difference
 }
 
 // parts are those of a configuration, in its order.
@@ -33,18 +33,31 @@ func (d *decoder) parts(files []*hcl.File) []Part {
 			if len(b.Labels) > 0 {
 				name = fmt.Sprintf("%s %q", b.Type, b.Labels[0])
 			}
-			add(name, d.textOf(hcl.RangeBetween(b.TypeRange, b.CloseBraceRange)))
+			add(name, d.wordsIn(hcl.RangeBetween(b.TypeRange, b.CloseBraceRange)))
 		}
 		for _, a := range rootSpec().attributes {
 			if attr, ok := native.Attributes[a.name]; ok {
-				add(a.name, d.textOf(attr.Expr.Range()))
+				add(a.name, d.wordsIn(attr.Expr.Range()))
 			}
 		}
 	}
 	for _, s := range d.listed {
-		add("file "+filepath.Base(s.name), string(s.text))
+		add("file "+filepath.Base(s.name), s.says)
 	}
 	return list
+}
+
+// wordsIn are the tokens of a piece of configuration without its comments. Where its lines end does not matter: each token says by itself
+// whether it begins something new.
+func (d *decoder) wordsIn(r hcl.Range) string {
+	tokens, _ := hclsyntax.LexConfig([]byte(d.textOf(r)), r.Filename, r.Start) // what is wrong in it was told when it was read
+	var b strings.Builder
+	for _, t := range tokens {
+		if t.Type != hclsyntax.TokenComment && t.Type != hclsyntax.TokenNewline {
+			fmt.Fprintf(&b, "%d %q\n", t.Type, t.Bytes)
+		}
+	}
+	return b.String()
 }
 
 // Changes says what one configuration has that another does not, part by part: added, removed, or written in another way. Where all

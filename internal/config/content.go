@@ -4,6 +4,7 @@ package config
 
 import (
 	"encoding/hex"
+	"maps"
 	"slices"
 	"strings"
 
@@ -79,6 +80,7 @@ func (b body) digests(file string) map[string]bool {
 		b.fail(b.valueRange("sha256"), "Unusable sha256", "%s.", capital(err.Error()))
 		return nil
 	}
+	list := len(b.listed)
 	b.listed = append(b.listed, source{name: file, text: text})
 	digests := map[string]bool{}
 	n := 0
@@ -98,5 +100,6 @@ func (b body) digests(file string) map[string]bool {
 	if len(digests) == 0 {
 		b.fail(b.valueRange("sha256"), "Unusable sha256", "The file %q lists no digest, so no file could pass.", file)
 	}
+	b.listed[list].says = strings.Join(slices.Sorted(maps.Keys(digests)), "\n")
 	return digests
 }

@@ -37,7 +37,7 @@ func FuzzLoad(f *testing.F) {
 		AgeRecipient: accept, AgeIdentity: func(string, string) error { return nil }}
 	dir := f.TempDir()
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := parse("fuzz.hcl", dir, []source{{"fuzz.hcl", text}}, checks)
+		c, err := parse("fuzz.hcl", dir, []source{{name: "fuzz.hcl", text: text}}, checks)
 		var de *DiagnosticsError
 		switch {
 		case err == nil && (c.Policy == nil || len(c.Zones) == 0 || len(c.Conduits) == 0 || c.Audit.Dir == ""):
@@ -70,7 +70,7 @@ func TestDeepNestingIsRefused(t *testing.T) {
 		"directives": `x = "` + strings.Repeat(`%{if true}`, n),
 		"blocks":     strings.Repeat("a {\n", n),
 	} {
-		if _, err := parse("deep.hcl", t.TempDir(), []source{{"deep.hcl", []byte(text)}}, checks); err == nil || !strings.Contains(err.Error(), "Too complicated") {
+		if _, err := parse("deep.hcl", t.TempDir(), []source{{name: "deep.hcl", text: []byte(text)}}, checks); err == nil || !strings.Contains(err.Error(), "Too complicated") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}

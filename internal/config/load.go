@@ -55,6 +55,7 @@ func Load(path string, checks Checks) (*Config, error) {
 type source struct {
 	name string // as the operator knows it
 	text []byte
+	says string // of a list: what is on it, whatever else the text has
 }
 
 // read reads the files at path and says where relative paths start, which is an absolute directory.
