@@ -61,7 +61,7 @@ func (d *dialer) dial(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, err // it names the address and the step
 	}
-	conn := newHeardConn(raw)
+	conn := newHeardConn(newJoinedConn(raw))
 	// The handshake knows no context: the end of ctx closes the connection under it.
 	stop := context.AfterFunc(ctx, func() { _ = raw.Close() })
 	l, err := d.start(ctx, conn)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +54,10 @@ func (l *logBuffer) String() string {
 }
 
 // run makes a conduit and runs it until the test ends.
-func run(tb testing.TB, cfg Config) (*Conduit, *logBuffer) {
+func run(tb testing.TB, cfg Config) (*Conduit, *logBuffer) { return runBy(tb, cfg, connectTCP) }
+
+// runBy is run with another way to connect.
+func runBy(tb testing.TB, cfg Config, connect func(context.Context, Config) (net.Conn, error)) (*Conduit, *logBuffer) {
 	tb.Helper()
 	log := &logBuffer{}
 	cfg.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -65,6 +69,7 @@ func run(tb testing.TB, cfg Config) (*Conduit, *logBuffer) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	c.pool.dialer.connect = connect
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)
 	go func() { ended <- c.Run(ctx) }()
@@ -116,7 +121,10 @@ func overSSHD(tb testing.TB, change func(*Config)) *far {
 }
 
 // overEmbedded is a conduit to the embedded server, which has no fsync and no limits.
-func overEmbedded(tb testing.TB) *far {
+func overEmbedded(tb testing.TB) *far { return overEmbeddedBy(tb, connectTCP) }
+
+// overEmbeddedBy reaches it in another way.
+func overEmbeddedBy(tb testing.TB, connect func(context.Context, Config) (net.Conn, error)) *far {
 	tb.Helper()
 	dir := tb.TempDir()
 	root := filepath.Join(dir, "srv")
@@ -137,7 +145,7 @@ func overEmbedded(tb testing.TB) *far {
 			tb.Errorf("close server: %v", err)
 		}
 	})
-	c, log := run(tb, Config{Address: s.Addr(), User: "ftpgw", Identity: key, HostKey: s.HostKeyLine(), Root: "/in"})
+	c, log := runBy(tb, Config{Address: s.Addr(), User: "ftpgw", Identity: key, HostKey: s.HostKeyLine(), Root: "/in"}, connect)
 	f := &far{Conduit: c, root: filepath.Join(root, "in"), log: log}
 	f.ready(tb)
 	return f

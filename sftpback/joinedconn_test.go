@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sftpback
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/ftpgw/ftpgw/gateway"
+)
+
+// written is a connection that keeps how long each piece was that was written alone. Pieces that are written together go past it.
+type written struct {
+	*net.TCPConn
+	mu    sync.Mutex
+	sizes []int
+}
+
+func (w *written) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	w.sizes = append(w.sizes, len(p))
+	w.mu.Unlock()
+	return w.TCPConn.Write(p)
+}
+
+func (w *written) largest() (size int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, n := range w.sizes {
+		size = max(size, n)
+	}
+	return size
+}
+
+func TestJoinedConn(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	dialled, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := listener.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = far.Close() }()
+	below := &written{TCPConn: dialled.(*net.TCPConn)}
+	c := newJoinedConn(below)
+	defer func() { _ = c.Close() }()
+	for _, pieces := range [][]int{{10}, {sshBuffer, 20000}, {sshBuffer, 1}, {sshBuffer, sshBuffer}, {20000}} {
+		var sent []byte
+		for _, size := range pieces {
+			p := noise(size)
+			if n, err := c.Write(p); n != size || err != nil {
+				t.Fatalf("%v: %d, %v", pieces, n, err)
+			}
+			sent = append(sent, p...)
+		}
+		got := make([]byte, len(sent))
+		if _, err := io.ReadFull(far, got); err != nil || !bytes.Equal(got, sent) {
+			t.Errorf("%v: not what was written, %v", pieces, err)
+		}
+	}
+	if got := below.largest(); got != 20000 || len(below.sizes) != 2 {
+		t.Errorf("written alone: %d", below.sizes)
+	}
+	// Where nothing follows, what waits is written all the same.
+	if _, err := c.Write(noise(sshBuffer)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(far, make([]byte, sshBuffer)); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Write(noise(sshBuffer)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// SSH still writes as it is taken to do: no packet of a file's data is written in pieces.
+func TestPacketsInOnePiece(t *testing.T) {
+	var mu sync.Mutex
+	var all []*written
+	f := overEmbeddedBy(t, func(ctx context.Context, cfg Config) (net.Conn, error) {
+		conn, err := connectTCP(ctx, cfg)
+		if err != nil {
+			return nil, err
+		}
+		w := &written{TCPConn: conn.(*net.TCPConn)}
+		mu.Lock()
+		defer mu.Unlock()
+		all = append(all, w)
+		return w, nil
+	})
+	if _, err := f.upload(t.Context(), gateway.Target{Location: at("/x")}, noise(1<<20)); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for _, w := range all {
+		if n := w.largest(); n >= sshBuffer {
+			t.Errorf("%d bytes of a packet were written without the rest", n)
+		}
+	}
+}
