@@ -58,17 +58,18 @@ type Config struct {
 
 // Conduit is an SFTP server across a zone boundary. Its methods are safe for concurrent use.
 type Conduit struct {
-	cfg       Config
-	log       *slog.Logger
-	pool      *pool
-	leftovers *leftovers
-	dirs      *tempDirs
-	lately    *directories // in which files were made
-	locks     keylock.Locks
-	active    activeFiles
-	buffers   buffers
-	reads     budget        // large packets that are being read
-	far       time.Duration // the round trip from which on a large file takes several channels
+	cfg         Config
+	log         *slog.Logger
+	pool        *pool
+	leftovers   *leftovers
+	dirs        *tempDirs
+	locks       keylock.Locks
+	active      activeFiles
+	buffers     buffers
+	reads       budget        // large packets that are being read
+	dirsLately  *lately       // directories in which files were made
+	filesLately *lately       // regular files
+	far         time.Duration // the round trip from which on a large file takes several channels
 
 	run     string        // identifies this run in the names of temporary files
 	counter atomic.Uint32 // of temporary files
@@ -95,7 +96,8 @@ func New(cfg Config) (*Conduit, error) {
 	if _, err := rand.Read(id); err != nil {
 		return nil, fmt.Errorf("conduit %s: make a run id: %w", cfg.Name, err)
 	}
-	c := &Conduit{cfg: cfg, log: cfg.Logger, run: hex.EncodeToString(id), leftovers: newLeftovers(), lately: newDirectories(), reads: newBudget(readBudget / maxPacket), far: farAway}
+	c := &Conduit{cfg: cfg, log: cfg.Logger, run: hex.EncodeToString(id), leftovers: newLeftovers(), dirsLately: newLately(), filesLately: newLately(),
+		reads: newBudget(readBudget / maxPacket), far: farAway}
 	if c.dirs, err = openTempDirs(cfg.TempDirs); err != nil {
 		c.log.Warn("what an earlier run has left may not be found", "error", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"sync"
 	"time"
 
 	"github.com/ftpgw/ftpgw/gateway"
@@ -48,15 +47,6 @@ func (m *creation) send() (err error) {
 	return err
 }
 
-// handle waits for the file.
-func (m *creation) handle() (h wire.Handle, err error) {
-	err = m.ch.do("open", m.temp, func() (err error) {
-		h, err = m.opening.call.Handle()
-		return err
-	})
-	return h, err
-}
-
 // undo removes the file, in which nothing was written, or was only about to be made.
 func (m *creation) undo() {
 	if err := m.remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -70,7 +60,7 @@ func (m *creation) remove() error {
 	if m.opening == nil {
 		return nil
 	}
-	h, err := m.handle()
+	h, err := m.opening.handle()
 	if isTransient(err) {
 		return err
 	}
@@ -88,7 +78,7 @@ func (m *creation) remove() error {
 // long. If the path is another than it was, nothing has been written to the file yet, and it is removed.
 func (c *Conduit) place(ctx context.Context, ch *channel, t gateway.Target) (at spot, made *creation, err error) {
 	dir := path.Dir(path.Join(c.home(t.Location), t.Path))
-	if !c.lately.has(dir) {
+	if !c.dirsLately.has(dir) {
 		at, err = c.resolve(ctx, ch, t.Location, keepLast)
 		return at, nil, err
 	}
@@ -97,47 +87,9 @@ func (c *Conduit) place(ctx context.Context, ch *channel, t gateway.Target) (at 
 		_ = made.send() // where it cannot be sent there are no answers to the questions before it either
 	})
 	if err != nil || path.Dir(at.remote) != dir || made.opening == nil {
-		c.lately.remove(dir)
+		c.dirsLately.remove(dir)
 		made.undo()
 		made = nil
 	}
 	return at, made, err
-}
-
-const (
-	// lateness is how long a directory counts as one that files were made in lately.
-	lateness = 10 * time.Minute
-	// manyDirs is how many of them are remembered.
-	manyDirs = 1000
-)
-
-// directories are remote directories that were found under their names, none of them behind a symbolic link.
-type directories struct {
-	mu   sync.Mutex
-	seen map[string]time.Time
-}
-
-func newDirectories() *directories { return &directories{seen: make(map[string]time.Time)} }
-
-func (d *directories) has(dir string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	at, ok := d.seen[dir]
-	return ok && time.Since(at) < lateness
-}
-
-// add remembers a directory. When there are too many all others are forgotten: what that costs is one round trip for each.
-func (d *directories) add(dir string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if _, known := d.seen[dir]; !known && len(d.seen) >= manyDirs {
-		clear(d.seen)
-	}
-	d.seen[dir] = time.Now()
-}
-
-func (d *directories) remove(dir string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.seen, dir)
 }

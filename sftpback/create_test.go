@@ -3,7 +3,6 @@
 package sftpback
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -46,7 +45,7 @@ func TestDirectoryIsReplaced(t *testing.T) {
 				if _, err := f.upload(t.Context(), gateway.Target{Location: at("/dir/first")}, []byte("1")); err != nil {
 					t.Fatal(err)
 				}
-				if !f.lately.has(path.Join(f.cfg.Root, "dev", "dir")) {
+				if !f.dirsLately.has(path.Join(f.cfg.Root, "dev", "dir")) {
 					t.Fatal("the directory is not remembered")
 				}
 				if err := os.RemoveAll(f.local("/dir")); err != nil {
@@ -64,18 +63,4 @@ func TestDirectoryIsReplaced(t *testing.T) {
 			})
 		}
 	})
-}
-
-// However many directories devices use, few are remembered.
-func TestDirectoriesAreBounded(t *testing.T) {
-	d := newDirectories()
-	for n := range 3 * manyDirs {
-		d.add(fmt.Sprint(n))
-	}
-	if n := len(d.seen); n > manyDirs {
-		t.Errorf("%d directories", n)
-	}
-	if !d.has(fmt.Sprint(3*manyDirs - 1)) {
-		t.Error("the last one is forgotten")
-	}
 }

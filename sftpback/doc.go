@@ -27,7 +27,7 @@
 // do not count as silence.
 //
 // A distant server costs as few round trips as the order of things allows: what can follow a request without a look at its answer is
-// sent behind it at once (package wire; create.go for what is made before all is known, store.go for what that means for durability). One
+// sent behind it at once (package wire; create.go and download.go for what is opened before all is known, store.go for what that means for durability). One
 // flight is one packet of SSH where it fits into one, for which the server is woken up once.
 //
 // Nothing leaves the home. Every component below root and home is looked at before it is used. Symbolic links are followed only

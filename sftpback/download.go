@@ -42,25 +42,26 @@ func (c *Conduit) Open(ctx context.Context, l gateway.Location, offset int64) (g
 
 func (c *Conduit) open(ctx context.Context, ch *channel, l gateway.Location, offset int64) (*download, error) {
 	begun := time.Now()
-	at, err := c.resolve(ctx, ch, l, followLast)
+	at, opening, err := c.find(ctx, ch, l)
 	if err != nil {
 		return nil, err
 	}
-	if at.info == nil {
-		return nil, fs.ErrNotExist
-	}
-	if err := replaceable(at.info); err != nil {
-		return nil, err // a named pipe would block the server
-	}
 	d := &download{conduit: c, ch: ch, offset: max(offset, 0), name: at.remote, trip: time.Since(begun)}
 	d.ahead = newReadAhead(d, at.info.Size())
-	d.ahead.widen() // the other channels open the file in the same flight as this one
+	d.ahead.widen() // the other channels open the file in the same flight as this one, if that is not under way
 	own := d.ahead.lanes[0]
-	if own.handle, err = ch.openFile(ctx, at.remote); err != nil {
+	if opening == nil {
+		opening, err = ch.sendOpen(at.remote)
+	}
+	if err == nil {
+		own.handle, err = opening.handle()
+	}
+	if err != nil {
 		d.ahead.drop()
 		return nil, fmt.Errorf("open: %w", err)
 	}
 	own.opened = true
+	c.filesLately.add(at.remote)
 	if err = d.look(); err == nil && (offset < 0 || offset > d.info.Size()) {
 		err = fmt.Errorf("%w: %d of %d", gateway.ErrBadOffset, offset, d.info.Size())
 	}
@@ -68,6 +69,43 @@ func (c *Conduit) open(ctx context.Context, ch *channel, l gateway.Location, off
 		return nil, errors.Join(err, d.finish())
 	}
 	return d, nil
+}
+
+// find looks for a regular file. Where there was one under its name a short time ago it is opened in the same flight, behind the look. If it
+// is another thing now, nothing is read from it, and the file is closed.
+func (c *Conduit) find(ctx context.Context, ch *channel, l gateway.Location) (at spot, opening *sent, err error) {
+	name := path.Join(c.home(l), l.Path)
+	at, err = c.resolveBeside(ctx, ch, l, followLast, func() {
+		if c.filesLately.has(name) {
+			opening, _ = ch.sendOpen(name) // where it cannot be sent there are no answers to the questions before it either
+		}
+	})
+	if err == nil && at.info == nil {
+		err = fs.ErrNotExist
+	}
+	if err == nil {
+		err = replaceable(at.info)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if opening != nil && (err != nil || at.remote != name) {
+		c.filesLately.remove(name)
+		ch.takeBack(opening, at.info)
+		opening = nil
+	}
+	return at, opening, err
+}
+
+// takeBack has a file closed that is not the one it was taken for. Somebody may have put a named pipe in the place of a file that was
+// there: then opening it blocks the server, which is told that nobody is interested in this channel any more.
+func (ch *channel) takeBack(opening *sent, info fs.FileInfo) {
+	if info != nil && !info.Mode().IsRegular() && !info.IsDir() {
+		ch.dead.Store(true)
+		_ = ch.client.Close() // whatever comes of it, nobody uses it any more
+		return
+	}
+	opening.abandon()
 }
 
 // look asks for the file's attributes and, in the same flight, for its first bytes, as far as the look before it was opened has shown

@@ -118,12 +118,7 @@ func (l *lane) end(name string) {
 // abandon closes what a request for opening is about to open.
 func (s *sent) abandon() {
 	s.ch.link.goes(func() {
-		var h wire.Handle
-		err := s.ch.do(s.op, s.remote, func() (err error) {
-			h, err = s.call.Handle()
-			return err
-		})
-		if err == nil {
+		if h, err := s.handle(); err == nil {
 			_ = s.ch.closeSoon(h, s.remote)
 		}
 	})

@@ -26,7 +26,7 @@ func (d *download) newLane() *readLane {
 	}
 	l := &readLane{ch: ch}
 	var err error
-	if l.opening, err = ch.send("open", d.name, func() *wire.Call { return ch.client.Open(d.name, wire.FlagRead) }); err != nil {
+	if l.opening, err = ch.sendOpen(d.name); err != nil {
 		d.conduit.pool.release(ch)
 		return nil
 	}

@@ -71,6 +71,15 @@ func (s *sent) status(slow bool) error {
 	return s.ch.do(s.op, s.remote, s.call.Status)
 }
 
+// handle waits for an open file.
+func (s *sent) handle() (h wire.Handle, err error) {
+	err = s.ch.do(s.op, s.remote, func() (err error) {
+		h, err = s.call.Handle()
+		return err
+	})
+	return h, err
+}
+
 // info waits for attributes.
 func (s *sent) info() (info fs.FileInfo, err error) {
 	err = s.ch.do(s.op, s.remote, func() (err error) {
@@ -96,8 +105,9 @@ func (ch *channel) openFile(ctx context.Context, p string) (wire.Handle, error) 
 	return ask(ctx, ch, "open", p, func() (wire.Handle, error) { return ch.client.Open(p, wire.FlagRead).Handle() })
 }
 
-func (ch *channel) createFile(ctx context.Context, p string, mode fs.FileMode) (wire.Handle, error) {
-	return ask(ctx, ch, "open", p, func() (wire.Handle, error) { return ch.client.Create(p, mode).Handle() })
+// sendOpen has a file opened for reading.
+func (ch *channel) sendOpen(p string) (*sent, error) {
+	return ch.send("open", p, func() *wire.Call { return ch.client.Open(p, wire.FlagRead) })
 }
 
 func (ch *channel) statVFS(ctx context.Context, p string) (wire.FileSystem, error) {

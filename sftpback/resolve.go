@@ -99,7 +99,7 @@ func (ch *channel) look(ctx context.Context, home string, names []string, beside
 		}
 		beside()
 	})
-	for i, s := range asked {
+	for i, s := range slices.Backward(asked) { // when the last one has been answered there is hardly one to wait for
 		if errs[i] == nil {
 			infos[i], errs[i] = s.info()
 		}

@@ -53,6 +53,14 @@ func TestRoundTrips(t *testing.T) {
 			}
 			return err
 		}},
+		// the look at the path and OPEN; FSTAT and READ
+		"download of a file that was there": {2, func(t *testing.T, f *far) error {
+			got, err := f.download(t.Context(), "/dir/first", 0)
+			if !bytes.Equal(got, small) {
+				t.Errorf("%d bytes", len(got))
+			}
+			return err
+		}},
 		"look": {1, func(t *testing.T, f *far) error {
 			_, err := f.Stat(t.Context(), at("/dir/sub/small"))
 			return err
@@ -70,6 +78,9 @@ func TestRoundTrips(t *testing.T) {
 				f.put(t, "/small", small)
 				f.put(t, "/dir/sub/small", small)
 				if _, err := f.upload(t.Context(), gateway.Target{Location: at("/dir/first")}, small); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := f.Stat(t.Context(), at("/dir/first")); err != nil {
 					t.Fatal(err)
 				}
 				begun := time.Now()

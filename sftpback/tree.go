@@ -30,6 +30,9 @@ func (c *Conduit) Stat(ctx context.Context, l gateway.Location) (info fs.FileInf
 			return fs.ErrNotExist
 		}
 		info = named{at.info, path.Base(l.Path)}
+		if at.info.Mode().IsRegular() {
+			c.filesLately.add(at.remote)
+		}
 		return nil
 	})
 	return info, err
@@ -50,8 +53,12 @@ func (c *Conduit) ReadDir(ctx context.Context, l gateway.Location) (infos []fs.F
 		}
 		return ch.eachPage(ctx, at.remote, func(page []fs.FileInfo) error {
 			for _, info := range page {
-				if isListable(info.Name()) {
-					infos = append(infos, info)
+				if !isListable(info.Name()) {
+					continue
+				}
+				infos = append(infos, info)
+				if len(infos) < manyPaths/2 && info.Mode().IsRegular() {
+					c.filesLately.add(path.Join(at.remote, info.Name()))
 				}
 			}
 			if most := c.cfg.ListingEntries; most > 0 && len(infos) > most {

@@ -93,7 +93,7 @@ func (c *Conduit) begin(ctx context.Context, ch *channel, t gateway.Target) (*up
 
 // create waits for the hidden file.
 func (u *upload) create(made *creation) error {
-	handle, err := made.handle()
+	handle, err := made.opening.handle()
 	u.far = time.Since(made.begun) >= u.conduit.far
 	if err != nil {
 		if isTransient(err) || isFailure(err) {
@@ -104,7 +104,7 @@ func (u *upload) create(made *creation) error {
 		return u.storing("open", err)
 	}
 	u.lanes = []*lane{{ch: u.ch, handle: handle, opened: true}}
-	u.conduit.lately.add(path.Dir(u.final))
+	u.conduit.dirsLately.add(path.Dir(u.final))
 	u.conduit.active.add(u.temp)
 	return nil
 }

@@ -58,8 +58,11 @@ func (s *systems) run(tb testing.TB, server *sshdtest.Server, r row, rounds int)
 	}
 	for round := range rounds {
 		for _, name := range who.names {
-			if r.kind == store {
+			switch {
+			case r.kind == store:
 				t.turn++
+			case r.unseen:
+				t.rename(tb)
 			}
 			sample, err := t.measure(who.systems[name])
 			if err != nil {
@@ -112,6 +115,18 @@ func newTask(tb testing.TB, server *sshdtest.Server, r row) task {
 		}
 	}
 	return t
+}
+
+// rename gives the files that are to be fetched names under which nobody has seen them.
+func (t *task) rename(tb testing.TB) {
+	next := *t
+	next.turn++
+	for n := range t.files {
+		if err := os.Rename(t.local(n), next.local(n)); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	*t = next
 }
 
 // remove makes room again. Small files stay until the end of the run: ext4 takes no inode that was freed in the last minute as long as
