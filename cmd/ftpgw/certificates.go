@@ -3,7 +3,10 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/ftpgw/ftpgw/ftpfront"
@@ -38,4 +41,23 @@ func warnOfExpiry(logger *slog.Logger, zones []ftpfront.Zone) {
 			logger.Warn("the certificate of a zone expires soon", "zone", z.Name, "expires", end)
 		}
 	}
+}
+
+// changedCertificates says which certificates of the zones are others than before, whatever their files are called. Both lists are of the
+// same zones: others take a restart.
+func changedCertificates(before, after []ftpfront.Zone) (changed []string) {
+	for i, z := range after {
+		if z.TLS == nil || before[i].TLS == nil {
+			continue
+		}
+		old, now := before[i].TLS.Config, z.TLS.Config
+		// A private key belongs to its certificate: it cannot be another while that is the same.
+		if !slices.EqualFunc(old.Certificates[0].Certificate, now.Certificates[0].Certificate, bytes.Equal) {
+			changed = append(changed, fmt.Sprintf("certificate of zone %q changed", z.Name))
+		}
+		if !old.ClientCAs.Equal(now.ClientCAs) {
+			changed = append(changed, fmt.Sprintf("client_ca of zone %q changed", z.Name))
+		}
+	}
+	return changed
 }

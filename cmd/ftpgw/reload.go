@@ -38,7 +38,7 @@ func (a *appliance) watch(ctx context.Context, h hooks) {
 type reloaded struct {
 	Before  string   `json:"before"` // digest
 	Digest  string   `json:"digest"`
-	Changed []string `json:"changed"`      // in words; empty where the files say the same as before
+	Changed []string `json:"changed"`      // in words; empty where the configuration and the files that it names say the same as before
 	Cut     int      `json:"sessions_cut"` // of devices that are gone or changed
 	Devices int      `json:"devices"`
 	Rules   int      `json:"rules"`
@@ -63,13 +63,19 @@ func (a *appliance) reload(ctx context.Context, h hooks, who map[string]string) 
 	if err != nil {
 		return reloaded{}, a.refuseReload(cfg, err, who)
 	}
-	before := a.cfg
+	before, renewed := a.cfg, changedCertificates(a.zones, zones)
 	r := audit.Record{Event: audit.ConfigLoaded, Detail: map[string]string{"digest": cfg.Digest, "before": before.Digest}}
+	if len(renewed) > 0 { // the digest does not tell: it is not over the files of certificates
+		r.Detail["certificates"] = strings.Join(renewed, ", ")
+	}
 	maps.Copy(r.Detail, who)
 	if err := a.log.Record(ctx, r); err != nil {
 		return reloaded{}, err
 	}
-	out = reloaded{Before: before.Digest, Digest: cfg.Digest, Changed: config.Changes(before, cfg), Devices: len(cfg.Devices), Rules: len(cfg.Policy.Rules())}
+	out = reloaded{
+		Before: before.Digest, Digest: cfg.Digest, Changed: append(config.Changes(before, cfg), renewed...),
+		Devices: len(cfg.Devices), Rules: len(cfg.Policy.Rules()),
+	}
 	if cfg.Island { // before anything crosses by the new rules
 		err = a.island.order(ctx, cfg, who)
 	}
@@ -85,7 +91,7 @@ func (a *appliance) reload(ctx context.Context, h hooks, who map[string]string) 
 		err = a.island.order(ctx, cfg, who)
 	}
 	warnOfExpiry(a.logger, zones)
-	a.cfg = cfg
+	a.cfg, a.zones = cfg, zones
 	a.inForce.Store(&inForce{cfg: cfg, since: time.Now()})
 	a.logger.Info("configuration reloaded", "digest", cfg.Digest, "devices", len(cfg.Devices), "changed", out.Changed, "sessions_cut", out.Cut)
 	return out, err
@@ -97,7 +103,7 @@ func (a *appliance) prepare(load func() (*config.Config, error)) (*config.Config
 	if err != nil {
 		return nil, nil, explainDenied(err)
 	}
-	keys, err := keyDigest(cfg)
+	keys, err := keyDigests(cfg)
 	if err != nil {
 		return cfg, nil, explainDenied(err)
 	}
@@ -126,17 +132,21 @@ func (a *appliance) refuseReload(cfg *config.Config, cause error, who map[string
 }
 
 // needRestart names what a new configuration changes that only a start can bring about.
-func (a *appliance) needRestart(cfg *config.Config, keys string) (changed []string) {
+func (a *appliance) needRestart(cfg *config.Config, keys map[string]string) (changed []string) {
 	for what, same := range map[string]bool{
-		"the zones":            reflect.DeepEqual(cfg.Zones, a.cfg.Zones),
-		"the conduits":         reflect.DeepEqual(cfg.Conduits, a.cfg.Conduits),
-		"a key or known_hosts": keys == a.keys,
-		"the audit block":      reflect.DeepEqual(cfg.Audit, a.cfg.Audit),
-		"the spool block":      reflect.DeepEqual(cfg.Spool, a.cfg.Spool),
-		"the limits block":     reflect.DeepEqual(cfg.Limits, a.cfg.Limits),
-		"the gateway block":    reflect.DeepEqual(cfg.Gateway, a.cfg.Gateway),
+		"the zones":         reflect.DeepEqual(cfg.Zones, a.cfg.Zones),
+		"the conduits":      reflect.DeepEqual(cfg.Conduits, a.cfg.Conduits),
+		"the audit block":   reflect.DeepEqual(cfg.Audit, a.cfg.Audit),
+		"the spool block":   reflect.DeepEqual(cfg.Spool, a.cfg.Spool),
+		"the limits block":  reflect.DeepEqual(cfg.Limits, a.cfg.Limits),
+		"the gateway block": reflect.DeepEqual(cfg.Gateway, a.cfg.Gateway),
 	} {
 		if !same {
+			changed = append(changed, what)
+		}
+	}
+	for what, digest := range keys {
+		if before, ok := a.keys[what]; ok && before != digest { // where it is new, its block has changed
 			changed = append(changed, what)
 		}
 	}
@@ -144,21 +154,30 @@ func (a *appliance) needRestart(cfg *config.Config, keys string) (changed []stri
 	return changed
 }
 
-// keyDigest is over the contents of the files with keys that the conduits use: they are read at start only.
-func keyDigest(cfg *config.Config) (string, error) {
-	h := sha256.New()
+// keyDigests are over the contents of the files with keys that are read at start only, by what they are.
+func keyDigests(cfg *config.Config) (map[string]string, error) {
+	files := map[string]string{}
 	for _, c := range cfg.Conduits {
-		for _, file := range []string{c.Identity, c.KnownHosts} {
-			if file == "" {
-				continue
-			}
-			content, err := os.ReadFile(file)
-			if err != nil {
-				return "", fmt.Errorf("conduit %q: %w", c.Name, err)
-			}
-			sum := sha256.Sum256(content)
-			h.Write(sum[:])
-		}
+		files[fmt.Sprintf("identity of conduit %q", c.Name)] = c.Identity
+		files[fmt.Sprintf("known_hosts of conduit %q", c.Name)] = c.KnownHosts
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	for _, s := range cfg.Audit.Sinks {
+		files[fmt.Sprintf("ca of sink %q", s.Name)] = s.CA
+	}
+	if cfg.Spool != nil {
+		files["age_identity of the spool"] = cfg.Spool.Identity
+	}
+	digests := map[string]string{}
+	for what, file := range files {
+		if file == "" {
+			continue
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		sum := sha256.Sum256(content)
+		digests[fmt.Sprintf("the %s (%s)", what, file)] = hex.EncodeToString(sum[:])
+	}
+	return digests, nil
 }

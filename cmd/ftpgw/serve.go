@@ -134,8 +134,9 @@ type hooks struct {
 
 // appliance is a gateway with all its parts, wired together.
 type appliance struct {
-	cfg      *config.Config // in force; guarded by reloading once the gateway runs
-	keys     string         // keyDigest of cfg at the start
+	cfg      *config.Config    // in force; guarded by reloading once the gateway runs
+	keys     map[string]string // keyDigests of cfg at the start
+	zones    []ftpfront.Zone   // with the certificates in force; guarded like cfg
 	started  time.Time
 	inForce  atomic.Pointer[inForce] // cfg, for who only looks
 	logger   *slog.Logger
@@ -194,7 +195,7 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	if h.record != nil {
 		a.recorder = h.record(a.bound)
 	}
-	if a.keys, err = keyDigest(cfg); err != nil {
+	if a.keys, err = keyDigests(cfg); err != nil {
 		return err
 	}
 	if a.spool, err = openSpool(cfg.Spool, logger); err != nil {
@@ -286,11 +287,10 @@ func (a *appliance) assemble() error {
 		Spool: a.spool, Forward: forwardOptions(a.cfg.Spool),
 		Limits: gateway.Limits{PathLength: a.cfg.Limits.PathLength, PathDepth: a.cfg.Limits.PathDepth, ListingEntries: a.cfg.Limits.ListingEntries},
 	})
-	zones, err := frontZones(a.cfg.Zones)
-	if err != nil {
+	if a.zones, err = frontZones(a.cfg.Zones); err != nil {
 		return err
 	}
-	warnOfExpiry(a.logger, zones)
+	warnOfExpiry(a.logger, a.zones)
 	warnOfOpenZones(a.logger, a.cfg.Zones)
 	granted, err := raiseDescriptors()
 	if err != nil {
@@ -301,7 +301,7 @@ func (a *appliance) assemble() error {
 		return err
 	}
 	a.front = ftpfront.New(ftpfront.Options{
-		Zones: zones, Devices: frontDevices(a.cfg.Devices), Limits: limits,
+		Zones: a.zones, Devices: frontDevices(a.cfg.Devices), Limits: limits,
 		Gateway: a.gateway, Log: a.recorder, Logger: a.logger, Now: time.Now,
 	})
 	return nil

@@ -42,9 +42,17 @@ func (d *decoder) parts(files []*hcl.File) []Part {
 		}
 	}
 	for _, s := range d.listed {
-		add("file "+filepath.Base(s.name), s.says)
+		add("file "+d.nameOf(s.name), s.says)
 	}
 	return list
+}
+
+// nameOf is a file's name as the configuration would give it: two lists in two directories can have the same last name.
+func (d *decoder) nameOf(file string) string {
+	if rel, err := filepath.Rel(d.dir, file); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return file
 }
 
 // wordsIn are the tokens of a piece of configuration without its comments. Where its lines end does not matter: each token says by itself

@@ -3,6 +3,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -116,5 +117,44 @@ rule "firmware" {
 		if before.Digest == after.Digest {
 			t.Errorf("%q: the digest is that of before", list)
 		}
+	}
+}
+
+// Two lists may have the same last name: they are told apart.
+func TestChangesOfTwoLists(t *testing.T) {
+	rule := `
+rule "list-%s" {
+  reason  = "known files only"
+  allow   = ["upload"]
+  paths   = ["/%s/**"]
+  content { sha256 = "%s/allowed" }
+}
+`
+	dir := t.TempDir()
+	load := func(first, second string) *Config {
+		t.Helper()
+		text := changing
+		for _, at := range [][2]string{{"one", first}, {"two", second}} {
+			name, list := at[0], at[1]
+			if err := os.MkdirAll(filepath.Join(dir, name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name, "allowed"), []byte(list+"  file\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			text += fmt.Sprintf(rule, name, name, name)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "ftpgw.hcl"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return loadText(t, filepath.Join(dir, "ftpgw.hcl"))
+	}
+	a, b, c := strings.Repeat("a", 64), strings.Repeat("b", 64), strings.Repeat("c", 64)
+	before := load(a, b)
+	if got := Changes(before, before); got != nil {
+		t.Errorf("of itself: %q", got)
+	}
+	if got, want := Changes(before, load(a, c)), "file two/allowed changed"; !slices.Equal(got, []string{want}) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
