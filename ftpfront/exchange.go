@@ -52,7 +52,8 @@ func (x *exchange) finish(r reply) error {
 		x.session.log.Info("command failed", "verb", x.recordableVerb(), "args", x.recordableArgs(), "code", r.code, "cause", r.cause)
 	}
 	if err := x.note(r); err != nil {
-		x.session.log.Error("audit log failed, session ends", "error", err)
+		s := x.session
+		s.front.repeats.report("a command is not on record, its session ends", err, "session", s.who.ID, "zone", s.zone.Name, "peer", s.who.Peer)
 		r = reply{code: 421, text: "Service not available.", hangup: true}
 	}
 	if err := x.session.write(r); err != nil {

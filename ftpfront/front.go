@@ -76,6 +76,7 @@ type Front struct {
 	transfers   *places
 	checker     *credential.Checker
 	incidents   *incidents
+	repeats     *repeats
 	drained     chan struct{} // closed when the front drains
 
 	mu       sync.Mutex
@@ -113,7 +114,7 @@ func New(o Options) *Front {
 		digests:  make(chan struct{}, maxDigests),
 		sessions: make(map[*session]struct{}), devices: make(map[presence]int), drained: make(chan struct{}),
 		connections: &places{most: o.Limits.Connections}, transfers: &places{most: o.Limits.Transfers},
-		seed: maphash.MakeSeed(), checker: credential.NewChecker(o.Limits.PasswordChecks), incidents: newIncidents(o.Log, o.Logger),
+		seed: maphash.MakeSeed(), checker: credential.NewChecker(o.Limits.PasswordChecks), incidents: newIncidents(o.Log, o.Logger), repeats: newRepeats(o.Logger),
 	}
 	f.login.Store(newLogin(o.Devices, f.seed))
 	for _, z := range o.Zones {
@@ -173,7 +174,7 @@ func (f *Front) Serve(ctx context.Context, grace time.Duration) error {
 	defer cut(nil)
 	watching, unwatch := context.WithCancel(life)
 	var counting sync.WaitGroup
-	counting.Go(func() { f.incidents.run(watching) })
+	counting.Go(func() { f.count(watching) })
 	defer counting.Wait()
 	defer unwatch()
 	var accepting sync.WaitGroup
@@ -203,7 +204,7 @@ func (f *Front) accept(ctx context.Context, z *zone) {
 		case z.pulse.answer(z.listener, err):
 			continue
 		case err != nil: // out of descriptors, or the like: what is there goes on, and a moment later it may be over
-			f.logger.Error("accept a device", "zone", z.Name, "error", err)
+			f.repeats.report("a device could not be accepted", err, "zone", z.Name)
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}

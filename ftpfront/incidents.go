@@ -107,16 +107,18 @@ func (i *incidents) note(r audit.Record) {
 	}
 }
 
-// run flushes until ctx ends, and then once more.
-func (i *incidents) run(ctx context.Context) {
+// count tells what has been counted until ctx ends, and then once more.
+func (f *Front) count(ctx context.Context) {
 	ticker := time.NewTicker(incidentWindow / 4)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ticker.C:
-			i.flush(false)
+			f.incidents.flush(false)
+			f.repeats.flush(false)
 		case <-ctx.Done():
-			i.flush(true)
+			f.incidents.flush(true)
+			f.repeats.flush(true)
 			return
 		}
 	}

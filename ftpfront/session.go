@@ -295,7 +295,7 @@ func (s *session) recordUnanswered() {
 	}
 	for _, x := range left {
 		if err := x.note(reply{text: "not answered"}); err != nil {
-			s.log.Error("a command without an answer is not on record", "verb", x.recordableVerb(), "error", err)
+			s.front.repeats.report("a command without an answer is not on record", err, "session", s.who.ID, "zone", s.zone.Name, "verb", x.recordableVerb())
 			return
 		}
 	}
@@ -317,7 +317,7 @@ func (s *session) end(cause error) {
 		r.Cause = cause.Error()
 	}
 	if err := s.front.log.Note(r); err != nil {
-		s.log.Error("end of session is not on record", "error", err)
+		s.front.repeats.report("a session was refused, or its end is not on record", err, "session", s.who.ID, "zone", s.zone.Name, "peer", s.who.Peer)
 	}
 	s.log.Debug("session ended", "cause", cause)
 }
