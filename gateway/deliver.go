@@ -60,7 +60,7 @@ func (f *Forwarder) carry(ctx context.Context, t *turn, e spool.Entry) (Receipt,
 		case err != nil:
 			return receipt, err
 		case ok:
-			return receipt, f.dateAcross(ctx, t.route, e)
+			return receipt, f.dress(ctx, t.route, e)
 		}
 	}
 	if err := makeParents(ctx, t.remote, entryLocation(e)); err != nil {
@@ -70,7 +70,7 @@ func (f *Forwarder) carry(ctx context.Context, t *turn, e spool.Entry) (Receipt,
 	if err != nil {
 		return receipt, err
 	}
-	return receipt, f.dateAcross(ctx, t.route, e)
+	return receipt, f.dress(ctx, t.route, e)
 }
 
 func (f *Forwarder) carryDir(ctx context.Context, r *route, e spool.Entry) (Receipt, error) {
@@ -81,7 +81,7 @@ func (f *Forwarder) carryDir(ctx context.Context, r *route, e spool.Entry) (Rece
 	if err := r.remote.Mkdir(ctx, l); err != nil && !errors.Is(err, fs.ErrExist) {
 		return Receipt{}, err
 	}
-	return Receipt{Path: l.String()}, nil
+	return Receipt{Path: l.String()}, f.dress(ctx, r, e)
 }
 
 // send is the same way across as that of a file which is acknowledged when it is delivered.
@@ -212,15 +212,35 @@ func (f *Forwarder) find(ctx context.Context, r *route, e spool.Entry) (Receipt,
 	return Receipt{Bytes: e.Size, Verified: VerifyReadback, Path: entryPath(e)}, true, nil
 }
 
-// dateAcross sets the time of modification that the device has asked for. Without it the file is as whole.
-func (f *Forwarder) dateAcross(ctx context.Context, r *route, e spool.Entry) error {
+// dress sets the time of modification and the mode that the device has asked for. A server that refuses them does so for good, and the
+// file is as whole; after a failure that can pass the next attempt finds the file across.
+func (f *Forwarder) dress(ctx context.Context, r *route, e spool.Entry) error {
 	p, err := planOf(e)
-	if err != nil || !p.Dated {
+	if err != nil {
 		return err
 	}
-	if err := r.remote.Chtimes(ctx, entryLocation(e), e.ModTime); err != nil {
-		f.logger.Warn("the time of a delivered file could not be set", "entry", e.ID, "path", entryPath(e), "error", err)
+	if p.Dated {
+		if err := f.refusable(ctx, e, "time", r.remote.Chtimes(ctx, entryLocation(e), e.ModTime)); err != nil {
+			return err
+		}
 	}
+	if p.Mode == nil {
+		return nil
+	}
+	return f.refusable(ctx, e, "mode", r.remote.Chmod(ctx, entryLocation(e), *p.Mode)) // last: it may take away the right to change the rest
+}
+
+// refusable makes nothing of what a server refuses to set but a line in the operator log.
+func (f *Forwarder) refusable(ctx context.Context, e spool.Entry, what string, err error) error {
+	switch cause := interrupted(ctx); {
+	case err == nil:
+		return nil
+	case cause != nil:
+		return cause
+	case IsTemporary(err):
+		return fmt.Errorf("set the %s of a delivered file: %w", what, err)
+	}
+	f.logger.Warn("the server refuses to set the "+what+" of a delivered file", "entry", e.ID, "path", entryPath(e), "error", err)
 	return nil
 }
 

@@ -109,6 +109,8 @@ type plan struct {
 	SetOverdue policy.Overdue `json:"set_overdue,omitempty"`
 	// Dated says that the device has set the time of modification (MFMT), so that it is set across the conduit, too.
 	Dated bool `json:"dated,omitempty"`
+	// Mode, where not nil, are the permission bits that the device has set (SITE CHMOD), so that they are set across the conduit, too.
+	Mode *fs.FileMode `json:"mode,omitempty"`
 	// Released says that the file need not wait for others of its set any more.
 	Released bool `json:"released,omitempty"`
 	// Superseded says that a newer version of the file is across, which this one would replace.

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"path"
 	"strings"
 	"time"
@@ -119,6 +120,17 @@ func (h *holding) date(e spool.Entry, t time.Time) error {
 	_, err := h.store.Update(e.ID, func(e *spool.Entry) error {
 		e.ModTime = t
 		return changePlan(e, func(p *plan) { p.Dated = true })
+	})
+	if err != nil {
+		return fmt.Errorf("spool: %w", err)
+	}
+	return nil
+}
+
+// chmod sets the permission bits, which the file gets across the conduit.
+func (h *holding) chmod(e spool.Entry, mode fs.FileMode) error {
+	_, err := h.store.Update(e.ID, func(e *spool.Entry) error {
+		return changePlan(e, func(p *plan) { p.Mode = &mode })
 	})
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)

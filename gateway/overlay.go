@@ -35,10 +35,17 @@ func (i heldInfo) ModTime() time.Time { return i.entry.ModTime }
 func (i heldInfo) IsDir() bool        { return isHeldDir(i.entry) }
 func (i heldInfo) Sys() any           { return nil }
 func (i heldInfo) Mode() fs.FileMode {
+	mode := fs.FileMode(0o640)
 	if i.IsDir() {
-		return fs.ModeDir | 0o750
+		mode = 0o750
 	}
-	return 0o640
+	if p, err := planOf(i.entry); err == nil && p.Mode != nil { // what is wrong with a plan is told with its delivery
+		mode = *p.Mode
+	}
+	if i.IsDir() {
+		mode |= fs.ModeDir
+	}
+	return mode
 }
 
 // isHeldDir reports whether an entry stands for a directory to be made rather than for a file.

@@ -205,10 +205,34 @@ func (o *overlay) Chtimes(ctx context.Context, l Location, t time.Time) error {
 	return o.Remote.Chtimes(ctx, l, t)
 }
 
-// Chmod implements Modifier. The spool keeps no modes: a file must be delivered first.
+// What a delivery needs of the permission bits of what it has made across the conduit: it reads a file again where an earlier attempt
+// may have published it, and puts files into directories.
+const (
+	neededOfFile fs.FileMode = 0o400
+	neededOfDir  fs.FileMode = 0o700
+)
+
+// Chmod implements Modifier. What is held gets its mode across the conduit, when it is there. A mode that would be in the way of a
+// delivery has to wait for it: the file has its 226 already.
 func (o *overlay) Chmod(ctx context.Context, l Location, mode fs.FileMode) error {
-	if _, ok := o.newest(l); ok {
+	unlock, err := o.held.lock(ctx, o.conduit, l.String())
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	e, ok := o.newest(l)
+	needed := fs.FileMode(0)
+	switch {
+	case ok && !isHeldDir(e):
+		needed = neededOfFile
+	case ok, o.hasBelow(l):
+		needed = neededOfDir
+	}
+	switch {
+	case mode&needed != needed:
 		return &busyError{l.String()}
+	case ok:
+		return o.held.chmod(e, mode)
 	}
 	return o.Remote.Chmod(ctx, l, mode)
 }
