@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -175,6 +176,7 @@ func serve(ctx context.Context, cfg *config.Config, logger *slog.Logger, h hooks
 	}
 	defer func() { err = errors.Join(err, socket.Close()) }()
 	limitMemory(cfg.Limits, logger) // reads the cgroup, which the sandbox hides
+	defer runtime.KeepAlive(ballast())
 	confined, err := h.confined(cfg, logger)
 	if err != nil {
 		return errors.Join(err, log.Close())
