@@ -110,7 +110,12 @@ func (s *session) attend(ctx context.Context, do func(context.Context, *running)
 	t := &running{session: s, left: make(chan struct{})}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	defer t.cancel(nil)
-	done := make(chan error, 1)
-	go func() { done <- do(t.ctx, t) }() // waited for by wait
-	return t.wait(done)
+	var err error
+	done := make(chan struct{})
+	go func() { // waited for by wait
+		defer close(done)
+		err = do(t.ctx, t)
+	}()
+	t.wait(done)
+	return err
 }

@@ -43,10 +43,14 @@ var errDataSecurity = errors.New("TLS on the data connection was refused")
 // errNoDataConnection says that the device's data connection did not come about.
 var errNoDataConnection = errors.New("the data connection could not be opened")
 
-// run carries out the transfer and returns when the library has let go of everything. The file's own Close and TransferError have
-// been called then, unless the data connection never opened or the library gave up before it asked for the file. An error is
-// about the dialogue; what became of the bytes is for the file to know.
-func (d *dtp) run(ctx context.Context, way direction) error {
+// dialogue is a transfer that has begun.
+type dialogue struct {
+	*driver
+	*script
+}
+
+// begin has the library carry out the transfer, in a goroutine of its own. It has let go of everything when the dialogue is over.
+func (d *dtp) begin(ctx context.Context, way direction) (dialogue, error) {
 	verb := "RETR /"
 	if way == fromDevice {
 		verb = "STOR /"
@@ -56,19 +60,25 @@ func (d *dtp) run(ctx context.Context, way direction) error {
 	server := ftpserver.NewFtpServer(drv)
 	server.Logger = slog.New(demoted{d.logger.Handler()})
 	if err := server.Listen(); err != nil {
-		return fmt.Errorf("start the data transfer process: %w", err)
+		return dialogue{}, fmt.Errorf("start the data transfer process: %w", err)
 	}
 	if err := server.Serve(); err != nil { // returns as soon as the one session has begun
-		return fmt.Errorf("begin a data transfer: %w", err)
+		return dialogue{}, fmt.Errorf("begin a data transfer: %w", err)
 	}
-	code := script.wait()
+	return dialogue{drv, script}, nil
+}
+
+// outcome tells how a dialogue went that is over. The file's own Close and TransferError have been called then, unless the data connection
+// never opened or the library gave up before it asked for the file. An error is about the dialogue; what became of the bytes is for the
+// file to know.
+func (d dialogue) outcome() error {
 	switch {
-	case drv.opened != nil:
-		return drv.opened
-	case code == ftpserver.StatusClosingDataConn:
+	case d.opened != nil:
+		return d.opened
+	case d.code == ftpserver.StatusClosingDataConn:
 		return nil
 	default:
-		return fmt.Errorf("the data transfer process ended with %d", code)
+		return fmt.Errorf("the data transfer process ended with %d", d.code)
 	}
 }
 

@@ -4,6 +4,7 @@ package ftpfront
 
 import (
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -178,7 +179,15 @@ func TestDataConnectionNeverComes(t *testing.T) {
 // A port that is asked for and not used is free again after a while.
 func TestPassivePortExpires(t *testing.T) {
 	f := start(t, func(z *Zone) {
-		z.PassivePorts, z.DataTimeout = PortRange{z.PassivePorts.First, z.PassivePorts.First}, 30*time.Millisecond
+		l, err := net.Listen("tcp", "127.0.0.1:0") // at a port that nobody else uses
+		if err == nil {
+			err = l.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := uint16(l.Addr().(*net.TCPAddr).Port)
+		z.PassivePorts, z.DataTimeout = PortRange{port, port}, 30*time.Millisecond
 	})
 	hoarder, other := f.login(t), f.login(t)
 	hoarder.pasv()

@@ -25,10 +25,11 @@ type script struct {
 	awaiting bool   // the final reply to the last command, or the greeting, is still to come
 	code     int    // of the last final reply before the last word
 	closed   bool
+	over     chan struct{} // closed with it
 }
 
 func newScript(addresses net.Conn, commands []string) *script {
-	s := &script{Conn: addresses, commands: append(commands, "NOOP"), awaiting: true}
+	s := &script{Conn: addresses, commands: append(commands, "NOOP"), awaiting: true, over: make(chan struct{})}
 	s.changed.L = &s.mu
 	return s
 }
@@ -82,19 +83,12 @@ func (s *script) Write(p []byte) (int, error) {
 func (s *script) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = true
+	if !s.closed {
+		s.closed = true
+		close(s.over)
+	}
 	s.changed.Broadcast()
 	return nil
-}
-
-// wait returns the code that the transfer ended with when the library has closed its session.
-func (s *script) wait() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for !s.closed {
-		s.changed.Wait()
-	}
-	return s.code
 }
 
 // Deadlines are kept by those who can stall: the endpoint and the data connection.

@@ -112,9 +112,12 @@ func (s *session) transfer(ctx context.Context, x *exchange, way direction, f fi
 		return x.announce(answer(150, announcement))
 	}}
 	s.endpoint = nil // it serves this one transfer, whatever comes of it
-	done := make(chan error, 1)
-	go func() { done <- d.run(t.ctx, way) }() // waited for by wait
-	err := f.settle(t.wait(done))
+	talk, err := d.begin(t.ctx, way)
+	if err == nil {
+		t.wait(talk.over)
+		err = talk.outcome()
+	}
+	err = f.settle(err)
 	if cerr := d.endp.Close(); cerr != nil {
 		s.log.Debug("close of a data endpoint", "error", cerr)
 	}
@@ -133,17 +136,17 @@ type running struct {
 	deaf    bool                     // nothing more can come, or what comes is no surprise any more
 }
 
-// wait returns what the data transfer process returned. Meanwhile ABOR and STAT are acted upon, and the loss of the control
-// connection ends the transfer; all other commands wait.
-func (t *running) wait(done <-chan error) error {
+// wait returns when done is closed. Meanwhile ABOR and STAT are acted upon, and the loss of the control connection ends the transfer;
+// all other commands wait.
+func (t *running) wait(done <-chan struct{}) {
 	for {
 		var lines <-chan lineResult
 		if !t.deaf {
 			lines = t.session.watch()
 		}
 		select {
-		case err := <-done:
-			return err
+		case <-done:
+			return
 		case res := <-lines:
 			t.session.pending = nil
 			t.hear(res)
