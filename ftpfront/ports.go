@@ -49,12 +49,14 @@ func listenerOf(device string) *net.ListenConfig {
 
 // listen opens the next free port at addr. release gives it back after the listener is closed.
 func (p *ports) listen(addr netip.Addr) (l *net.TCPListener, release func(), err error) {
+	lc := listenerOf(p.device)
+	lc.KeepAlive = -1 // a data connection has a deadline for each step; to set keepalive takes four system calls a file
 	for range int(p.Last) - int(p.First) + 1 {
 		port, ok := p.take()
 		if !ok {
 			break
 		}
-		l, err := listenerOf(p.device).Listen(context.Background(), "tcp", netip.AddrPortFrom(addr, port).String()) // it waits for nothing
+		l, err := lc.Listen(context.Background(), "tcp", netip.AddrPortFrom(addr, port).String()) // it waits for nothing
 		if err == nil {
 			return l.(*net.TCPListener), func() { p.release(port) }, nil
 		}
