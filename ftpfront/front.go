@@ -74,7 +74,7 @@ type Front struct {
 
 	connections *places // of all zones
 	transfers   *places
-	checker     *credential.Checker
+	checker     passwords
 	incidents   *incidents
 	repeats     *repeats
 	drained     chan struct{} // closed when the front drains

@@ -191,19 +191,36 @@ func TestLockoutOnTheWire(t *testing.T) {
 	f.loginFrom(t, "127.0.0.6").cmd(200, "NOOP")
 }
 
-// Whether a user exists is told neither by the replies nor by what is done: the same way, one check of a hash for each.
+// Whether a user exists is told neither by the replies nor by what is done: the same way, one check of a hash for each that is looked
+// at, and none once it is locked out.
 func TestUsersCannotBeEnumerated(t *testing.T) {
 	f := start(t, nil)
-	dialogue := func(user string) string {
-		c := f.dial(t)
-		defer func() { _ = c.conn.Close() }()
-		c.send("USER " + user + "\r\nPASS wrong\r\n")
-		return readReply(t, c) + readReply(t, c)
+	// told is all that a user from an address of his own is told until he is locked out, and behind that, and what it cost.
+	told := func(user, password string, from int) (dialogue string) {
+		for range 3 {
+			c := f.dialFrom(t, fmt.Sprintf("127.0.1.%d", from), 220)
+			for reply := ""; !strings.HasPrefix(reply, "421"); {
+				before := f.hashed.n.Load()
+				c.send("USER " + user + "\r\n")
+				dialogue += readReply(t, c)
+				c.send("PASS " + password + "\r\n")
+				reply = readReply(t, c)
+				dialogue += fmt.Sprintf("%d hashes, %s", f.hashed.n.Load()-before, reply)
+			}
+			_ = c.conn.Close()
+		}
+		return dialogue
 	}
-	want := dialogue("relay")
-	for _, user := range []string{"nobody", "elsewhere", "root", strings.Repeat("x", 500), "relay "} {
-		if got := dialogue(user); got != want {
-			t.Errorf("%.20q is told %q, relay %q", user, got, want)
+	want := told("relay", "wrong", 1)
+	if strings.Count(want, "1 hashes") != 5 || strings.Count(want, "0 hashes") != 2 {
+		t.Errorf("relay is told\n%s", want)
+	}
+	for i, try := range [][2]string{
+		{"nobody", "wrong"}, {"nobody", password}, {"elsewhere", "wrong"}, {"elsewhere", password}, {"root", "wrong"}, {strings.Repeat("x", 500), "wrong"},
+		{"relay ", "wrong"}, {"relay x", password}, {"nobody", strings.Repeat("x", 100)}, {"relay", strings.Repeat("x", 100)},
+	} {
+		if got := told(try[0], try[1], i+2); got != want {
+			t.Errorf("%.20q with the password %.20q is told\n%s, relay\n%s", try[0], try[1], got, want)
 		}
 	}
 	l := f.front.login.Load()

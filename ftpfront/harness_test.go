@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -73,12 +74,29 @@ func (l *memlog) of(e audit.Event) (found []audit.Record) {
 	return found
 }
 
+// countedHashes counts the passwords that are compared with a hash.
+type countedHashes struct {
+	passwords
+	n atomic.Int64
+}
+
+func (c *countedHashes) Check(ctx context.Context, hash string, password []byte, known bool) (bool, error) {
+	c.n.Add(1)
+	return c.passwords.Check(ctx, hash, password, known)
+}
+
+func (c *countedHashes) Pretend(ctx context.Context, hash string, password []byte, known bool) error {
+	c.n.Add(1)
+	return c.passwords.Pretend(ctx, hash, password, known)
+}
+
 // fixture is a front on loopback before a far side in memory.
 type fixture struct {
 	front  *Front
 	remote *memremote.Remote
 	log    *memlog
 	logged *watchedLog
+	hashed *countedHashes
 	stop   context.CancelFunc
 	done   chan struct{}
 }
@@ -121,6 +139,8 @@ func startWith(t *testing.T, totals Totals, change func(*Zone)) *fixture {
 		Devices: []Device{{Name: "relay", User: "relay", PasswordHash: credential.NewSecret(string(hash)), Home: "/relay"},
 			{Name: "elsewhere", User: "elsewhere", PasswordHash: credential.NewSecret(string(hash)), Home: "/e", From: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}},
 	})
+	f.hashed = &countedHashes{passwords: f.front.checker}
+	f.front.checker = f.hashed
 	var ctx context.Context
 	ctx, f.stop = context.WithCancel(context.Background())
 	if err := f.front.Listen(ctx); err != nil {

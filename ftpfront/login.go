@@ -3,6 +3,7 @@
 package ftpfront
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -67,21 +68,23 @@ func (l *login) decoy(user string) string {
 	return l.decoys[maphash.String(l.key, user)%uint64(len(l.decoys))]
 }
 
+// passwords checks passwords; credential.Checker does.
+type passwords interface {
+	Check(ctx context.Context, hash string, password []byte, known bool) (bool, error)
+	Pretend(ctx context.Context, hash string, password []byte, known bool) error
+}
+
 // check finds the device of this user at this address whose password this is. Its error Is errLogin, or says that ctx ended. known
 // is whether the user has logged in from there before.
-func (l *login) check(ctx context.Context, checker *credential.Checker, user string, password credential.Secret, peer netip.Addr, known bool) (Device, error) {
+func (l *login) check(ctx context.Context, checker passwords, user string, password credential.Secret, peer netip.Addr, known bool) (Device, error) {
 	if !l.expects(peer) { // nobody can log in from there, so that a stranger does not get our processors to work
 		return Device{}, fmt.Errorf("%w: no device may log in from %s", errLogin, peer)
 	}
 	d, err := l.find(user, peer)
-	hash := d.PasswordHash.Reveal()
 	if err != nil {
-		hash = l.decoy(user)
+		return Device{}, cmp.Or(checker.Pretend(ctx, l.decoy(user), []byte(password.Reveal()), known), err)
 	}
-	right, cerr := checker.Check(ctx, hash, []byte(password.Reveal()), known)
-	switch {
-	case cerr != nil:
-		return Device{}, cerr
+	switch right, err := checker.Check(ctx, d.PasswordHash.Reveal(), []byte(password.Reveal()), known); {
 	case err != nil:
 		return Device{}, err
 	case !right:

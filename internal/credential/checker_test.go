@@ -41,6 +41,26 @@ func TestCheckerRemembersOnlyWhatWasRight(t *testing.T) {
 	check("h1", "right", true, 5)
 }
 
+// What is only pretended is computed each time, also where the password is one that was right a moment ago, and is not remembered.
+func TestPretendedChecksAreComputed(t *testing.T) {
+	c, checks := counted(2)
+	if right, err := c.Check(t.Context(), "h", []byte("right"), false); err != nil || !right {
+		t.Fatal(right, err)
+	}
+	for _, hash := range []string{"h", "other"} {
+		for _, password := range []string{"right", "wrong"} {
+			before := checks.Load()
+			if err := c.Pretend(t.Context(), hash, []byte(password), false); err != nil || checks.Load() != before+1 {
+				t.Errorf("%s %s: %v after %d checks", hash, password, err, checks.Load()-before)
+			}
+		}
+	}
+	before := checks.Load()
+	if right, err := c.Check(t.Context(), "other", []byte("right"), false); err != nil || !right || checks.Load() != before+1 {
+		t.Errorf("behind the pretended check: %v, %v after %d checks", right, err, checks.Load()-before)
+	}
+}
+
 func TestCheckerIsBounded(t *testing.T) {
 	c, _ := counted(2)
 	for i := range maxRemembered + 10 {
