@@ -74,6 +74,9 @@ func Open(dir string, opts Options) (*Log, error) {
 	return openWith(dir, opts, func(path string) (appender, error) { return durable.OpenAppend(path, filePerm) })
 }
 
+// MakeDir makes the directory of a log where it is missing, durably, as Open does.
+func MakeDir(dir string) error { return durable.MkdirAll(dir, dirPerm) }
+
 func openWith(dir string, opts Options, open func(path string) (appender, error)) (_ *Log, err error) {
 	if opts.Queue < 0 {
 		return nil, fmt.Errorf("open audit log: a queue of %d records", opts.Queue)
@@ -81,7 +84,7 @@ func openWith(dir string, opts Options, open func(path string) (appender, error)
 	if opts.Retention != 0 && opts.Retention < MinRetention {
 		return nil, fmt.Errorf("open audit log: records are kept for %v at least, not for %v", MinRetention, opts.Retention)
 	}
-	if err := durable.MkdirAll(dir, dirPerm); err != nil {
+	if err := MakeDir(dir); err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
 	lock, err := acquire(filepath.Join(dir, lockFile))

@@ -36,7 +36,7 @@ func NewOutput(w io.Writer) (io.WriteCloser, error) {
 	switch mode := info.Mode(); {
 	case mode&fs.ModeSocket != 0:
 		return &socketOutput{fd: int(f.Fd())}, nil
-	case mode&(fs.ModeNamedPipe|fs.ModeCharDevice) != 0:
+	case mode&reopened != 0:
 		again, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_WRONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 		if err != nil {
 			return nil, fmt.Errorf("open %s once more: %w", f.Name(), err)
@@ -44,6 +44,23 @@ func NewOutput(w io.Writer) (io.WriteCloser, error) {
 		return again, nil
 	}
 	return plainOutput{w}, nil
+}
+
+// reopened are the types of files that NewOutput opens once more.
+const reopened = fs.ModeNamedPipe | fs.ModeCharDevice
+
+// Reopens reports whether NewOutput would need a name in a file system for that: a FIFO and a terminal have one, a pipe has none.
+func Reopens(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil || info.Mode()&reopened == 0 {
+		return false // NewOutput says what is wrong
+	}
+	var in unix.Statfs_t
+	return unix.Fstatfs(int(f.Fd()), &in) != nil || in.Type != unix.PIPEFS_MAGIC
 }
 
 // plainOutput never blocks.

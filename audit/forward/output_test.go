@@ -144,3 +144,26 @@ func TestForwarderEndsWhileItSends(t *testing.T) {
 		}
 	}
 }
+
+// What is opened once more by a name in a file system is not what a process can open that may open nothing new. A pipe has no such name:
+// see TestAuditOnStdout.
+func TestReopens(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	if Reopens(&strings.Builder{}) || Reopens(file) || !Reopens(null) {
+		t.Errorf("text %t, file %t, device %t", Reopens(&strings.Builder{}), Reopens(file), Reopens(null))
+	}
+	for name, files := range outputs(t) {
+		if Reopens(files[1]) {
+			t.Error(name)
+		}
+	}
+}
