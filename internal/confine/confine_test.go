@@ -34,6 +34,10 @@ type order struct {
 	Required bool
 	Harden   bool
 	Hide     bool // Landlock is hidden from the process, as on a kernel without it
+	Restart  bool // before it applies the rules, if it comes to that
+	NoExec   bool // no program can be executed, and so Restart not be done
+	NoDial   bool // no connection can be made, whatever the rules say
+	Other    bool // the restarted program has other rules than the one before
 	Dir      string
 	Port     int // of a listener that is none of the rules' business
 }
@@ -43,6 +47,15 @@ type outcome struct {
 	Err    string
 	Report Report
 	Deeds  map[string]string
+
+	// Where a Restart was ordered.
+	Restarted bool
+	Refused   string            // what Restart returned, if it did
+	Before    map[string]string // Deeds, when it had
+	PID       int
+	Args      []string
+	Inherited []int // descriptors that a program would inherit
+	Mark      string
 }
 
 func TestMain(m *testing.M) {
@@ -61,7 +74,7 @@ func TestMain(m *testing.M) {
 
 func (o order) carryOut() (out outcome) {
 	if o.Hide {
-		if err := hideLandlock(); err != nil {
+		if err := refuse(unix.ENOSYS, unix.SYS_LANDLOCK_CREATE_RULESET); err != nil {
 			return outcome{Err: "hide Landlock: " + err.Error()}
 		}
 	}
@@ -71,19 +84,28 @@ func (o order) carryOut() (out outcome) {
 		}
 		return out
 	}
+	if o.Restart {
+		return o.restart()
+	}
 	report, err := Apply(o.Rules, o.Required)
 	out.Report = report
 	if err != nil {
 		out.Err = err.Error()
 	}
-	out.Deeds = map[string]string{}
+	out.Deeds = o.try()
+	return out
+}
+
+// try does all deeds.
+func (o order) try() map[string]string {
+	done := map[string]string{}
 	for name, deed := range o.deeds() {
-		out.Deeds[name] = ""
+		done[name] = ""
 		if err := deed(); err != nil {
-			out.Deeds[name] = err.Error()
+			done[name] = err.Error()
 		}
 	}
-	return out
+	return done
 }
 
 func (o order) deeds() map[string]func() error {
@@ -103,6 +125,7 @@ func (o order) deeds() map[string]func() error {
 		"listen at any port":     func() error { return listen(0) },
 		"listen elsewhere":       func() error { return listen(o.Rules.Listen[len(o.Rules.Listen)-1].First + 1) },
 		"connect":                func() error { return dial(o.Port) },
+		"read the control group": func() error { _, err := os.ReadFile("/proc/self/cgroup"); return err },
 		"signal the parent":      func() error { return syscall.Kill(os.Getppid(), 0) },
 	}
 }
@@ -129,14 +152,15 @@ func dial(port int) error {
 	return err
 }
 
-// hideLandlock has the kernel answer as one without Landlock does (seccomp(2), a filter in BPF).
-func hideLandlock() error {
-	filter := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}, // the number of the system call
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_LANDLOCK_CREATE_RULESET, Jf: 1},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+// refuse has the kernel refuse some system calls with an error (seccomp(2), a filter in BPF).
+func refuse(with unix.Errno, calls ...uint32) error {
+	filter := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}} // the number of the system call
+	for _, call := range calls {
+		filter = append(filter,
+			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: call, Jf: 1},
+			unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ERRNO | uint32(with)})
 	}
+	filter = append(filter, unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW})
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
 	if err := ll.AllThreadsPrctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
@@ -147,8 +171,19 @@ func hideLandlock() error {
 	return nil
 }
 
-// inChild carries an order out in a directory that has all that the deeds need.
+// inChild carries an order out, in this program.
 func inChild(t *testing.T, o order) outcome {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, _ := o.in(t, self)
+	return out
+}
+
+// in carries an order out in a directory that has all that the deeds need, and returns the ID of the process that did so.
+func (o order) in(t *testing.T, program string, more ...string) (out outcome, pid int) {
 	t.Helper()
 	o.Dir = t.TempDir()
 	for _, dir := range []string{"named", "real", "other", "store"} {
@@ -179,20 +214,15 @@ func inChild(t *testing.T, o order) outcome {
 	if err != nil {
 		t.Fatal(err)
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), orderVariable+"="+string(text))
+	cmd := exec.Command(program)
+	cmd.Env = append(append(os.Environ(), orderVariable+"="+string(text)), more...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	answer, err := cmd.Output()
-	var out outcome
 	if err := errors.Join(err, json.Unmarshal(answer, &out)); err != nil {
 		t.Fatalf("%v\n%s%s", err, answer, stderr.String())
 	}
-	return out
+	return out, cmd.Process.Pid
 }
 
 // freePorts is the first of two ports that are free.
@@ -218,28 +248,33 @@ func needLandlock(t *testing.T) {
 	}
 }
 
+// held checks what a process can do that was confined without a port that it may connect to.
+func (out outcome) held(t *testing.T) {
+	t.Helper()
+	if out.Err != "" || out.Report.ABI < leastABI || !strings.Contains(out.Report.String(), "files, TCP ports") {
+		t.Fatalf("%s; %s", out.Err, out.Report)
+	}
+	for _, can := range []string{"read a file", "read its replacement", "read through a link", "read behind a link", "store", "listen at a named port", "listen at any port"} {
+		if out.Deeds[can] != "" {
+			t.Errorf("cannot %s: %s", can, out.Deeds[can])
+		}
+	}
+	cannot := []string{"write a file", "read another file", "read /etc/passwd", "store elsewhere", "execute", "listen elsewhere", "connect"}
+	if out.Report.ABI >= 6 {
+		cannot = append(cannot, "signal the parent")
+	}
+	for _, what := range cannot {
+		if !strings.Contains(out.Deeds[what], "permission denied") && !strings.Contains(out.Deeds[what], "not permitted") {
+			t.Errorf("can %s: %q", what, out.Deeds[what])
+		}
+	}
+}
+
 // The kernel lets a confined process do what the rules say, and nothing else.
 func TestKernelHoldsTheRules(t *testing.T) {
 	needLandlock(t)
 	for _, required := range []bool{false, true} {
-		out := inChild(t, order{Required: required})
-		if out.Err != "" || out.Report.ABI < leastABI || !strings.Contains(out.Report.String(), "files, TCP ports") {
-			t.Fatalf("%s; %s", out.Err, out.Report)
-		}
-		for _, can := range []string{"read a file", "read its replacement", "read through a link", "read behind a link", "store", "listen at a named port", "listen at any port"} {
-			if out.Deeds[can] != "" {
-				t.Errorf("cannot %s: %s", can, out.Deeds[can])
-			}
-		}
-		cannot := []string{"write a file", "read another file", "read /etc/passwd", "store elsewhere", "execute", "listen elsewhere", "connect"}
-		if out.Report.ABI >= 6 {
-			cannot = append(cannot, "signal the parent")
-		}
-		for _, what := range cannot {
-			if !strings.Contains(out.Deeds[what], "permission denied") && !strings.Contains(out.Deeds[what], "not permitted") {
-				t.Errorf("can %s: %q", what, out.Deeds[what])
-			}
-		}
+		inChild(t, order{Required: required}).held(t)
 	}
 }
 

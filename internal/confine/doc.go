@@ -3,7 +3,8 @@
 // Package confine takes from the process what it does not need, before the first byte of a stranger is read.
 //
 // For computes from a configuration which files and ports the gateway uses; Apply has the kernel refuse everything else for the
-// rest of the process's life (Landlock, https://docs.kernel.org/userspace-api/landlock.html). Harden gives up privileges that could
+// rest of the process's life (Landlock, https://docs.kernel.org/userspace-api/landlock.html). Restart does the same by starting the
+// program once more, in a thread that is confined, which is faster where there are very many ports. Harden gives up privileges that could
 // be gained later, and core dumps, which would hold keys and passwords.
 //
 // It promises that rules only ever follow from the configuration that was in force at the start: nothing that a device, a server or a
