@@ -55,6 +55,10 @@ says what has come of it, "ftpgw status" shows how the gateway is doing, and "ft
 			if err != nil {
 				return err
 			}
+			box, err := enterSandbox(cfg, env.stdout, logger)
+			if err != nil {
+				return err
+			}
 			out, err := openOutput(cfg.Audit, env.stdout)
 			if err != nil {
 				return err
@@ -74,7 +78,7 @@ says what has come of it, "ftpgw status" shows how the gateway is doing, and "ft
 				load:   func() (*config.Config, error) { return loadQuietly(env, path) },
 				ready:  func(*appliance) {},
 
-				confine: confineProcess, proc: os.DirFS("/proc"), manager: &manager{logger},
+				confine: box.confine, proc: os.DirFS("/proc"), manager: &manager{logger},
 			})
 		},
 	}

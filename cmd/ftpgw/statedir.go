@@ -32,14 +32,22 @@ func (a *appliance) openTempDirs() (string, error) {
 	return dir, nil
 }
 
+// makeStateDir makes the state directory where it is missing, durably.
+func makeStateDir(dir string) error {
+	if err := durable.MkdirAll(filepath.Dir(dir), aboveState); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	if err := durable.MkdirAll(dir, stateMode); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	return nil
+}
+
 // openStateDir makes the state directory where it is missing, durably, and holds it for this process until it is closed: two
 // gateways would overwrite each other's state. One that others can write to is refused, since what is in it is obeyed.
 func openStateDir(dir string) (io.Closer, error) {
-	if err := durable.MkdirAll(filepath.Dir(dir), aboveState); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	if err := durable.MkdirAll(dir, stateMode); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+	if err := makeStateDir(dir); err != nil {
+		return nil, err
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
