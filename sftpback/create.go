@@ -60,9 +60,12 @@ func (m *creation) remove() error {
 	if m.opening == nil {
 		return nil
 	}
+	if m.ch.dead.Load() {
+		return lost(nil) // whether it was made is not to be learned here
+	}
 	h, err := m.opening.handle()
-	if isTransient(err) {
-		return err
+	if isTransient(err) || isFailure(err) {
+		return err // the server may have made it all the same
 	}
 	if err != nil {
 		return nil // it was not made
@@ -83,10 +86,11 @@ func (c *Conduit) place(ctx context.Context, ch *channel, t gateway.Target) (at 
 		return at, nil, err
 	}
 	made = c.newCreation(ch, t, dir)
-	at, err = c.resolveBeside(ctx, ch, t.Location, keepLast, func() {
+	at, err = c.resolveBeside(ctx, ch, t.Location, keepLast, func() *sent {
 		_ = made.send() // where it cannot be sent there are no answers to the questions before it either
+		return made.opening
 	})
-	if err != nil || path.Dir(at.remote) != dir || made.opening == nil {
+	if err != nil || at.linked || path.Dir(at.remote) != dir || made.opening == nil {
 		c.dirsLately.remove(dir)
 		made.undo()
 		made = nil

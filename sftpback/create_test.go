@@ -3,6 +3,7 @@
 package sftpback
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/sftpback/sftpfault"
 )
 
 // In a directory that files were made in lately the hidden file is made before it is known whether the path is still the same. Where it
@@ -63,4 +65,58 @@ func TestDirectoryIsReplaced(t *testing.T) {
 			})
 		}
 	})
+}
+
+// The same where the server has made the hidden file and says that it has failed to.
+func TestDirectoryIsReplacedAndOpenFails(t *testing.T) {
+	f, s := overFaulty(t, sftpfault.Options{Ordered: true}, nil)
+	f.put(t, "/dir/x/y", nil)
+	if _, err := f.upload(t.Context(), gateway.Target{Location: at("/dir/first")}, []byte("1")); err != nil {
+		t.Fatal(err)
+	}
+	s.Arm(sftpfault.Fault{Op: sftpfault.Open, Nth: 1, Kind: sftpfault.Fail, Done: true})
+	_, err := f.upload(t.Context(), gateway.Target{Location: at("/dir/x")}, []byte("2"))
+	wantErr(t, "upload", err, syscall.EISDIR)
+	eventually(t, "the hidden file to be removed", func() bool { return len(temporaries(f.files(t))) == 0 })
+}
+
+// Nothing is written to a file that was made through a link, even if the directory is there again by the time that the server is asked
+// where the link leads.
+func TestDirectoryIsExchangedTwice(t *testing.T) {
+	f, s := overFaulty(t, sftpfault.Options{Ordered: true}, nil)
+	outside := filepath.Join(f.root, "outside")
+	if err := os.MkdirAll(outside, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.upload(t.Context(), gateway.Target{Location: at("/first")}, []byte("1")); err != nil {
+		t.Fatal(err)
+	}
+	f.put(t, "/dir/other", nil)
+	if _, err := f.upload(t.Context(), gateway.Target{Location: at("/dir/first")}, []byte("1")); err != nil {
+		t.Fatal(err)
+	}
+	aside := filepath.Join(f.root, "aside")
+	if err := errors.Join(os.Rename(f.local("/dir"), aside), os.Symlink("../outside", f.local("/dir"))); err != nil {
+		t.Fatal(err)
+	}
+	held := s.Arm(sftpfault.Fault{Op: sftpfault.Realpath, Nth: 1, Kind: sftpfault.Hold})
+	go func() {
+		<-held.Struck()
+		if err := errors.Join(os.Remove(f.local("/dir")), os.Rename(aside, f.local("/dir"))); err != nil {
+			t.Error(err)
+		}
+		held.Release()
+	}()
+	_, err := f.upload(t.Context(), gateway.Target{Location: at("/dir/x")}, []byte("2"))
+	wantErr(t, "upload", err, nil)
+	f.wantFiles(t, "dir/first", "dir/other", "dir/x", "first")
+	left, err := os.ReadDir(outside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range left { // it has another name now than the one by which it was made
+		if info, err := e.Info(); err != nil || info.Size() > 0 {
+			t.Errorf("outside of the home: %d bytes, %v", info.Size(), err)
+		}
+	}
 }

@@ -75,10 +75,11 @@ func (c *Conduit) open(ctx context.Context, ch *channel, l gateway.Location, off
 // is another thing now, nothing is read from it, and the file is closed.
 func (c *Conduit) find(ctx context.Context, ch *channel, l gateway.Location) (at spot, opening *sent, err error) {
 	name := path.Join(c.home(l), l.Path)
-	at, err = c.resolveBeside(ctx, ch, l, followLast, func() {
+	at, err = c.resolveBeside(ctx, ch, l, followLast, func() *sent {
 		if c.filesLately.has(name) {
 			opening, _ = ch.sendOpen(name) // where it cannot be sent there are no answers to the questions before it either
 		}
+		return opening
 	})
 	if err == nil && at.info == nil {
 		err = fs.ErrNotExist
@@ -89,7 +90,7 @@ func (c *Conduit) find(ctx context.Context, ch *channel, l gateway.Location) (at
 	if err == nil {
 		err = ctx.Err()
 	}
-	if opening != nil && (err != nil || at.remote != name) {
+	if opening != nil && (err != nil || at.linked || at.remote != name) {
 		c.filesLately.remove(name)
 		ch.takeBack(opening, at.info)
 		opening = nil
@@ -100,12 +101,40 @@ func (c *Conduit) find(ctx context.Context, ch *channel, l gateway.Location) (at
 // takeBack has a file closed that is not the one it was taken for. Somebody may have put a named pipe in the place of a file that was
 // there: then opening it blocks the server, which is told that nobody is interested in this channel any more.
 func (ch *channel) takeBack(opening *sent, info fs.FileInfo) {
+	if ch.dead.Load() {
+		return // no answer is to be waited for
+	}
 	if info != nil && !info.Mode().IsRegular() && !info.IsDir() {
-		ch.dead.Store(true)
-		_ = ch.client.Close() // whatever comes of it, nobody uses it any more
+		ch.leave()
 		return
 	}
 	opening.abandon()
+}
+
+// linkOpens is how long is waited for what was opened through a symbolic link. Opening a file is a matter of milliseconds.
+const linkOpens = 2 * time.Second
+
+// settle waits until what was sent beside the look at a path is answered, before more is asked, where the path has turned out to lead
+// through a link: that may be one to a named pipe, behind which no question would be answered.
+func (ch *channel) settle(beside *sent) error {
+	if beside == nil {
+		return nil
+	}
+	timer := time.NewTimer(linkOpens)
+	defer timer.Stop()
+	select {
+	case <-beside.call.Done():
+		return nil
+	case <-timer.C:
+	}
+	ch.leave()
+	return lost(fmt.Errorf("no answer to %s %s, which leads through a symbolic link", beside.op, beside.remote))
+}
+
+// leave gives the channel up, and nothing else on its link.
+func (ch *channel) leave() {
+	ch.dead.Store(true)
+	_ = ch.client.Close() // whatever comes of it, nobody uses it any more
 }
 
 // look asks for the file's attributes and, in the same flight, for its first bytes, as far as the look before it was opened has shown

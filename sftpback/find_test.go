@@ -8,9 +8,12 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
+	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/sftpback/sftpfault"
 )
 
@@ -119,7 +122,7 @@ func TestLinkIsExchanged(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	link(outside)
+	link("../outside")
 	held := s.Arm(sftpfault.Fault{Op: sftpfault.Realpath, Nth: 1, Kind: sftpfault.Hold})
 	go func() {
 		<-held.Struck()
@@ -130,5 +133,78 @@ func TestLinkIsExchanged(t *testing.T) {
 	wantErr(t, "download", err, nil)
 	if string(got) != "other" {
 		t.Errorf("content: %q", got)
+	}
+}
+
+// The same if by then the file is there again.
+func TestFileIsExchangedTwice(t *testing.T) {
+	f, s := overFaulty(t, sftpfault.Options{Ordered: true}, nil)
+	outside := filepath.Join(f.root, "outside")
+	if err := os.WriteFile(outside, []byte("not yours"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f.put(t, "/x", []byte("old"))
+	if _, err := f.Stat(t.Context(), at("/x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(f.local("/x")), os.Symlink("../outside", f.local("/x"))); err != nil {
+		t.Fatal(err)
+	}
+	held := s.Arm(sftpfault.Fault{Op: sftpfault.Realpath, Nth: 1, Kind: sftpfault.Hold})
+	go func() {
+		<-held.Struck()
+		if err := errors.Join(os.Remove(f.local("/x")), os.WriteFile(f.local("/x"), []byte("new"), 0o644)); err != nil {
+			t.Error(err)
+		}
+		held.Release()
+	}()
+	got, err := f.download(t.Context(), "/x", 0)
+	wantErr(t, "download", err, nil)
+	if string(got) != "new" {
+		t.Errorf("content: %q", got)
+	}
+}
+
+// A link to a named pipe in the place of a file blocks no more than the channel either, and not for as long as a request may take.
+func TestFileIsReplacedByLinkToPipe(t *testing.T) {
+	f := overSSHD(t, func(cfg *Config) { cfg.Connections, cfg.RequestTimeout, cfg.KeepAlive = 1, time.Hour, time.Hour })
+	f.put(t, "/x", []byte("old"))
+	f.put(t, "/y", []byte("other"))
+	if _, err := f.Stat(t.Context(), at("/x")); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(f.local("/x")), syscall.Mkfifo(f.local("/pipe"), 0o644), os.Symlink("pipe", f.local("/x"))); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { // lets the server's process go that waits for a writer
+		w, err := os.OpenFile(f.local("/pipe"), os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if err == nil {
+			err = w.Close()
+		}
+		if err != nil && !errors.Is(err, syscall.ENXIO) { // it has gone already
+			t.Error(err)
+		}
+	}()
+	channels := f.pool.links[0].working()
+	_, err := f.download(t.Context(), "/x", 0)
+	if !gateway.IsTemporary(err) {
+		t.Errorf("download: %v", err)
+	}
+	_, err = f.download(t.Context(), "/x", 0) // it is not remembered any more
+	wantErr(t, "download", err, fs.ErrPermission)
+	for range 2 * maxChannels {
+		if got, err := f.download(t.Context(), "/y", 0); err != nil || string(got) != "other" {
+			t.Fatalf("%q, %v", got, err)
+		}
+	}
+	if strings.Contains(f.log.String(), "connection lost") {
+		t.Error("the connection was lost")
+	}
+	for _, ch := range channels {
+		ch.watchdog.mu.Lock()
+		if n := len(ch.watchdog.waiting); n > 0 {
+			t.Errorf("%d requests are still waited for, because of which the connection will be given up", n)
+		}
+		ch.watchdog.mu.Unlock()
 	}
 }

@@ -52,7 +52,7 @@ func (f *flusher) follow(size int64) {
 		return
 	}
 	var err error
-	f.under, err = f.ch.send("fsync", f.name, func() *wire.Call { return f.ch.client.Fsync(f.handle) })
+	f.under, err = f.ch.sendSlow("fsync", f.name, func() *wire.Call { return f.ch.client.Fsync(f.handle) })
 	f.asked, f.given = size, err != nil
 }
 
@@ -89,6 +89,20 @@ func (f *flusher) wait() error {
 		}
 	}
 	return f.err
+}
+
+// leave has the file closed and gives the channel back, behind a flush that is under way: whoever had the channel would wait for that.
+func (f *flusher) leave(release func(*channel)) {
+	last := func() {
+		if f.under != nil {
+			<-f.under.call.Done()
+		}
+		f.end(f.name)
+		release(f.ch)
+	}
+	if f.under == nil || !f.ch.link.goes(last) { // the link has ended, and with it the flush
+		last()
+	}
 }
 
 // done reports whether a request has been answered.

@@ -4,8 +4,10 @@ package sftpback
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/ftpgw/ftpgw/gateway"
@@ -17,21 +19,24 @@ import (
 func TestFlushAhead(t *testing.T) {
 	data := noise(flushEvery + 5*faultPacket/2)
 	for name, c := range map[string]struct {
-		fault     *sftpfault.Fault
+		faults    []sftpfault.Fault
 		published bool
 	}{
 		"done":          {nil, true},
-		"failed":        {&sftpfault.Fault{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Fail}, false},
-		"not supported": {&sftpfault.Fault{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Fail, Code: 8}, true},
-		"not opened":    {&sftpfault.Fault{Op: sftpfault.Open, Nth: 2, Kind: sftpfault.Fail}, true},
+		"failed":        {[]sftpfault.Fault{{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Fail}}, false},
+		"not supported": {[]sftpfault.Fault{{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Fail, Code: 8}}, true},
+		"not opened":    {[]sftpfault.Fault{{Op: sftpfault.Open, Nth: 2, Kind: sftpfault.Fail}}, true},
+		"failed, and the last one not supported": {[]sftpfault.Fault{
+			{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Fail}, {Op: sftpfault.Fsync, Nth: 2, Kind: sftpfault.Fail, Code: 8},
+		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, s := overLanes(t, nil)
 			f.home(t)
 			f.far = time.Hour // one lane is enough
 			s.Trace()
-			if c.fault != nil {
-				s.Arm(*c.fault)
+			for _, fault := range c.faults {
+				s.Arm(fault)
 			}
 			u := f.begin(t, "/x").(*upload)
 			rest := flushInMidWrite(t, u, data)
@@ -79,4 +84,82 @@ func flushInMidWrite(t *testing.T, u *upload, data []byte) (rest []byte) {
 		t.Errorf("asked for at %d bytes of %d", asked, len(data))
 	}
 	return data[first:]
+}
+
+// A file that is written on several channels is not published if what was written on one of them could not be flushed, whatever the others
+// say: here, that they cannot flush at all.
+func TestOneFlushFails(t *testing.T) {
+	for name, codes := range map[string][]uint32{"the first": {4, 8}, "the second": {8, 4}} {
+		t.Run(name, func(t *testing.T) {
+			f, s := overLanes(t, nil)
+			f.home(t)
+			u := f.begin(t, "/x").(*upload)
+			if _, err := u.Write(noise(laneAfter + 2*faultPacket)); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, "another channel to have it open", func() bool {
+				u.widen()
+				return len(u.lanes) > 1 && u.isOpen(u.lanes[1])
+			})
+			for i, code := range codes {
+				s.Arm(sftpfault.Fault{Op: sftpfault.Fsync, Nth: i + 1, Kind: sftpfault.Fail, Code: code})
+			}
+			if r, err := u.Commit(t.Context(), gateway.Terms{}); err == nil {
+				t.Errorf("published: %+v", r)
+			}
+			f.wantFiles(t)
+		})
+	}
+}
+
+// The server may be silent for long while it flushes, for whoever else uses the channel, too, and when the upload has ended meanwhile.
+func TestFlushAheadTakesLong(t *testing.T) {
+	for name, aborted := range map[string]bool{"the upload goes on": false, "the upload is aborted": true} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) {
+				f, s := overScriptedDistance(t, dir)
+				f.far = time.Hour // one lane is enough
+				held := s.Arm(sftpfault.Fault{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Hold})
+				u := f.begin(t, "/x").(*upload)
+				for u.flusher == nil { // until there is a channel for it
+					if _, err := u.Write(noise(flushEvery + maxPacket)); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(time.Second)
+				}
+				for u.flusher.asked == 0 {
+					time.Sleep(roundTrip)
+					u.flusher.follow(u.size)
+				}
+				<-held.Struck()
+				ch := u.flusher.ch
+				if aborted {
+					u.Abort(errors.New("aborted"))
+				}
+				looked := make(chan error)
+				go func() { looked <- second(ch.lstat(t.Context(), "/in")) }()
+				time.Sleep((slowFactor - 1) * f.cfg.RequestTimeout)
+				held.Release()
+				if err := <-looked; err != nil {
+					t.Errorf("lstat on the same channel: %v", err)
+				}
+				if !aborted {
+					if _, err := u.Commit(t.Context(), gateway.Terms{}); err != nil {
+						t.Errorf("Commit: %v", err)
+					}
+				}
+				time.Sleep(time.Second)
+				f.pool.mu.Lock()
+				defer f.pool.mu.Unlock()
+				for _, l := range f.pool.links {
+					for _, ch := range l.working() {
+						if ch.busy != 0 {
+							t.Error("a channel is still taken")
+						}
+					}
+				}
+			})
+		})
+	}
 }

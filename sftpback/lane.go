@@ -99,8 +99,7 @@ func (u *upload) narrow() {
 	}
 	u.lanes = u.lanes[:1]
 	if u.flusher != nil {
-		u.flusher.end(u.temp)
-		u.conduit.pool.release(u.flusher.ch)
+		u.flusher.leave(u.conduit.pool.release)
 		u.flusher = nil
 	}
 }

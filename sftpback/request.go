@@ -55,6 +55,20 @@ func (ch *channel) send(op, remote string, f func() *wire.Call) (*sent, error) {
 	return s, nil
 }
 
+// sendSlow is send for a request on which the server may work for long. Until it is answered silence is expected on the channel, whoever
+// waits for something there, and whether or not somebody still waits for the answer.
+func (ch *channel) sendSlow(op, remote string, f func() *wire.Call) (*sent, error) {
+	over := ch.watchdog.expectSilence()
+	s, err := ch.send(op, remote, f)
+	if err != nil || !ch.link.goes(func() { // the end of the link is an answer, too
+		<-s.call.Done()
+		over()
+	}) {
+		over()
+	}
+	return s, err
+}
+
 // together has all that f sends go out in one piece. f must not wait for an answer.
 func (ch *channel) together(op, remote string, f func()) {
 	defer ch.watchdog.end(ch.watchdog.begin(op, remote))

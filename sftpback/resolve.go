@@ -40,23 +40,25 @@ const (
 type spot struct {
 	remote string      // without symbolic links below the home, except the last component where it is kept
 	info   fs.FileInfo // what is there, by LSTAT; nil when there is nothing
+	linked bool        // a symbolic link below the home was met on the way there
 }
 
 // resolve finds where l is and holds it inside its home. All components are looked at in one round trip; only where one is a
 // symbolic link is the server asked where it leads. Nothing under the last name is not an error.
 func (c *Conduit) resolve(ctx context.Context, ch *channel, l gateway.Location, last lastComponent) (spot, error) {
-	return c.resolveBeside(ctx, ch, l, last, func() {})
+	return c.resolveBeside(ctx, ch, l, last, func() *sent { return nil })
 }
 
 // resolveBeside is resolve with something else in the flight of its first question, behind that. Where nothing is asked, beside is not
-// called.
-func (c *Conduit) resolveBeside(ctx context.Context, ch *channel, l gateway.Location, last lastComponent, beside func()) (spot, error) {
+// called; it returns what it has sent.
+func (c *Conduit) resolveBeside(ctx context.Context, ch *channel, l gateway.Location, last lastComponent, beside func() *sent) (spot, error) {
 	names, err := c.components(l)
 	if err != nil {
 		return spot{}, err
 	}
 	home := c.home(l)
-	infos, err := ch.look(ctx, home, names, beside)
+	var other *sent
+	infos, err := ch.look(ctx, home, names, func() { other = beside() })
 	if errors.Is(err, errNoHome) || errors.Is(err, errHomeIsFile) {
 		if rootErr := c.checkRoot(ctx, ch); rootErr != nil {
 			return spot{}, rootErr
@@ -73,6 +75,9 @@ func (c *Conduit) resolveBeside(ctx context.Context, ch *channel, l gateway.Loca
 			return spot{}, fs.ErrNotExist
 		case info == nil:
 		case info.Mode()&fs.ModeSymlink != 0 && (!isLast || last == followLast):
+			if err := ch.settle(other); err != nil {
+				return spot{}, err
+			}
 			return c.resolveLink(ctx, ch, home, full, last)
 		case !info.IsDir() && !isLast:
 			return spot{}, syscall.ENOTDIR
@@ -164,7 +169,7 @@ func (c *Conduit) resolveLink(ctx context.Context, ch *channel, home, full strin
 			return spot{}, fmt.Errorf("%w: a symbolic link leads to a file of the gateway", fs.ErrPermission)
 		}
 	}
-	return spot{remote: realFull, info: infos[len(names)]}, nil
+	return spot{remote: realFull, info: infos[len(names)], linked: true}, nil
 }
 
 // whereIs is the real path of full: of its parent where the last component is kept, or is not there.

@@ -149,6 +149,13 @@ func TestLargeFileTakesSeveralChannels(t *testing.T) {
 // overDistance is a conduit to a server at the distance of roundTrip. It belongs to a bubble of testing/synctest.
 func overDistance(t *testing.T, dir string) *far {
 	t.Helper()
+	f, _ := overScriptedDistance(t, dir)
+	return f
+}
+
+// overScriptedDistance is overDistance, and the server.
+func overScriptedDistance(t *testing.T, dir string) (*far, *sftpfault.Server) {
+	t.Helper()
 	network := &distance{calls: make(chan net.Conn), closed: make(chan struct{})}
 	o := sftpfault.Options{Dir: filepath.Join(dir, "srv"), User: "ftpgw", Packet: maxPacket, Ordered: true, Listener: network}
 	if err := os.MkdirAll(filepath.Join(o.Dir, "in", "dev"), 0o755); err != nil {
@@ -183,7 +190,7 @@ func overDistance(t *testing.T, dir string) *far {
 	f := &far{Conduit: c, root: filepath.Join(o.Dir, "in"), log: &logBuffer{}}
 	f.ready(t)
 	time.Sleep(time.Second) // until what the start has begun is over
-	return f
+	return f, s
 }
 
 // distance is a network in memory, and its only listener. It carries everything at once, each piece half a round trip after it was sent.

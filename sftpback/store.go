@@ -92,7 +92,7 @@ func (u *upload) inspect() (all []inspection, err error) {
 		}
 		var i inspection
 		if l.ch.has(extFsync) {
-			if i.flush, err = l.ch.send("fsync", u.temp, func() *wire.Call { return l.ch.client.Fsync(l.handle) }); err != nil {
+			if i.flush, err = l.ch.sendSlow("fsync", u.temp, func() *wire.Call { return l.ch.client.Fsync(l.handle) }); err != nil {
 				return nil, err
 			}
 		}
@@ -104,23 +104,26 @@ func (u *upload) inspect() (all []inspection, err error) {
 	return all, nil
 }
 
-// flushed waits until the file is on stable storage.
+// flushed waits until the file is on stable storage, as far as the server can do that. All answers count: that one channel cannot flush
+// does not make good what another one could not.
 func (u *upload) flushed(all []inspection) (fsynced bool, err error) {
+	fsynced = true
 	for _, i := range all {
 		if i.flush == nil {
-			return false, nil // meets has let it pass
+			fsynced = false // meets has let it pass
+			continue
 		}
 		switch err := i.flush.status(true); {
 		case err == nil:
 		case isUnsupported(err) && u.target.Require.Fsync:
 			return false, unmet(extFsync + " is offered, but not supported")
 		case isUnsupported(err):
-			return false, nil
+			fsynced = false
 		default:
 			return false, u.storing("fsync", err)
 		}
 	}
-	return true, u.storing("fsync", u.flusher.wait())
+	return fsynced, u.storing("fsync", u.flusher.wait())
 }
 
 // seen is the file as the server describes it when all has been written. Each lane was asked behind its own last write, so that the one

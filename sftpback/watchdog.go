@@ -27,9 +27,10 @@ type watchdog struct {
 	giveUp  func(error)
 	epoch   time.Time    // what times are counted from, in nanoseconds, so that a clock that is set does not matter
 	heard   atomic.Int64 // when bytes last came in
-	slow    atomic.Int64 // until when silence is expected
 
 	mu      sync.Mutex
+	slow    int64     // until when silence is expected
+	slowly  int       // how many requests it is expected for
 	waiting []waiting // the oldest first
 	last    uint64
 	timer   *time.Timer // nil before the first request
@@ -52,12 +53,19 @@ func (w *watchdog) now() int64 { return int64(time.Since(w.epoch)) }
 // hear notes that bytes have come in.
 func (w *watchdog) hear() { w.heard.Store(w.now()) }
 
-// expectSilence is called before a request on which the server may work for long, and what it returns behind it.
+// expectSilence is called before a request on which the server may work for long, and what it returns behind it, once.
 func (w *watchdog) expectSilence() (over func()) {
-	until := w.now() + int64((slowFactor-1)*w.timeout)
-	for old := w.slow.Load(); old < until && !w.slow.CompareAndSwap(old, until); old = w.slow.Load() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.slow = max(w.slow, w.now()+int64((slowFactor-1)*w.timeout))
+	w.slowly++
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.slowly--; w.slowly == 0 {
+			w.slow = 0
+		}
 	}
-	return func() { w.slow.CompareAndSwap(until, 0) }
 }
 
 // begin has a request watched until it ends.
@@ -98,9 +106,9 @@ func (w *watchdog) look() {
 	}
 	oldest, now := w.waiting[0], w.now()
 	under := time.Duration(now - oldest.since)
-	silent := time.Duration(now - max(oldest.since, w.heard.Load(), w.slow.Load()))
+	silent := time.Duration(now - max(oldest.since, w.heard.Load(), w.slow))
 	if left := min(w.timeout-silent, lastFactor*w.timeout-under); left > 0 {
-		w.setLocked(left)
+		w.setLocked(min(left, w.timeout)) // silence may be expected no longer by then
 		return
 	}
 	w.giveUp(fmt.Errorf("no answer to %s %s within %v", oldest.op, oldest.remote, under.Round(time.Millisecond)))

@@ -58,6 +58,25 @@ func TestWatchdog(t *testing.T) {
 			over()
 			w.begin("stat", "/b")
 		}, timeout, "stat /b"},
+		{"no answer behind one that has taken long", func(w *watchdog) {
+			over := w.expectSilence()
+			id := w.begin("fsync", "/a")
+			time.Sleep(timeout + time.Second)
+			w.hear()
+			w.end(id)
+			over()
+			w.begin("stat", "/b")
+		}, 2*timeout + time.Second, "stat /b"},
+		{"no answer to one that may take long, while another such one is answered", func(w *watchdog) {
+			w.expectSilence()
+			w.begin("fsync", "/a")
+			over := w.expectSilence()
+			id := w.begin("fsync", "/b")
+			time.Sleep(time.Second)
+			w.hear()
+			w.end(id)
+			over()
+		}, slowFactor * timeout, "fsync /a"},
 		{"no answer for ever, while others are answered", func(w *watchdog) {
 			w.begin("stat", "/a")
 			for range 15 * lastFactor {
