@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -154,20 +155,23 @@ func TestLaneSeesAnotherFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.far = 0
-	held := s.Arm(sftpfault.Fault{Op: sftpfault.Open, Nth: 1, Kind: sftpfault.Hold})
+	ahead := d.(*download).ahead
+	ahead.window = readsAtLeast // on a busy machine the server seems far away, and all would be asked for at once
+	var held []*sftpfault.Armed
+	for i := range maxLanes {
+		held = append(held, s.Arm(sftpfault.Fault{Op: sftpfault.Open, Nth: i + 1, Kind: sftpfault.Hold}))
+	}
 	got := &exchanging{do: func() {
-		<-held.Struck()
+		others := ahead.lanes[1:]
+		for i := range others {
+			<-held[i].Struck()
+		}
 		if err := os.Rename(f.local("/other"), f.local("/x")); err != nil {
 			t.Error(err)
 		}
-		held.Release()
-		eventually(t, "the other channel to have it open", func() bool {
-			select {
-			case <-d.(*download).ahead.lanes[1].opening.call.Done():
-				return true
-			default:
-				return false
-			}
+		s.Disarm()
+		eventually(t, "the other channels to have it open", func() bool {
+			return !slices.ContainsFunc(others, func(l *readLane) bool { return !done(l.opening) })
 		})
 	}}
 	if _, err := d.WriteTo(got); err != nil {

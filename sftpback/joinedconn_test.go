@@ -112,3 +112,32 @@ func TestPacketsInOnePiece(t *testing.T) {
 		}
 	}
 }
+
+// Closing lets a Write return that waits for a server which has stopped to read, be it one that was asked for or what waited in vain for
+// the rest.
+func TestJoinedConnIsClosed(t *testing.T) {
+	for name, size := range map[string]int{"a whole packet": 10, "a first piece": sshBuffer} {
+		t.Run(name, func(t *testing.T) {
+			near, far := net.Pipe() // a Write waits for its reader
+			defer func() { _ = far.Close() }()
+			c := newJoinedConn(near)
+			written := make(chan error, 1)
+			go func() {
+				_, err := c.Write(noise(size))
+				if err == nil {
+					_, err = c.Write(noise(size))
+				}
+				written <- err
+			}()
+			if _, err := io.ReadFull(far, make([]byte, 1)); err != nil { // it is under way
+				t.Fatal(err)
+			}
+			if err := c.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := <-written; err == nil {
+				t.Error("what was not sent is taken for sent")
+			}
+		})
+	}
+}

@@ -300,7 +300,7 @@ func (p *pool) await(ctx context.Context, try func() bool) error {
 	}
 }
 
-// pickLocked takes the least busy channel and sees to it that there is an idle one for whoever comes next.
+// pickLocked takes the least busy channel, if there is one, and sees to it that there is an idle one for whoever comes next.
 func (p *pool) pickLocked() *channel {
 	var best *channel
 	idle := 0
@@ -310,6 +310,10 @@ func (p *pool) pickLocked() *channel {
 			continue // its keeper has not noticed yet
 		}
 		working := l.working()
+		if len(working) == 0 && l.full {
+			l.fail(errors.New("all channels were given up, and no other can be opened"))
+			continue
+		}
 		for _, ch := range working {
 			if ch.busy == 0 {
 				idle++
@@ -322,13 +326,12 @@ func (p *pool) pickLocked() *channel {
 			roomy = l
 		}
 	}
-	if best == nil {
-		return nil
+	if best != nil {
+		if best.busy == 0 {
+			idle--
+		}
+		best.busy++
 	}
-	if best.busy == 0 {
-		idle--
-	}
-	best.busy++
 	if idle == 0 && roomy != nil {
 		roomy.opening = roomy.goes(func() { p.widen(roomy) })
 	}

@@ -5,11 +5,13 @@ package sftpback
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"testing"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/sftpback/sftpfault"
 	"github.com/ftpgw/ftpgw/sftpback/sftpserver"
 )
 
@@ -46,6 +48,69 @@ func TestSuspend(t *testing.T) {
 	}
 	eventually(t, "the hidden file to be removed", func() bool { return len(f.files(t)) == 0 })
 	eventually(t, "the states", func() bool { return st.String() == "up down up" })
+}
+
+// It can be suspended at every request of a transfer. Nothing of what was under way holds that up, and nothing is left of it.
+func TestSuspendAtEachRequest(t *testing.T) {
+	ordered := sftpfault.Options{Ordered: true}
+	target := gateway.Target{Location: at("/dir/x")}
+	var all []task
+	for name, transfer := range map[string]func(t *testing.T, f *far) error{
+		"upload": func(t *testing.T, f *far) error { return second(f.upload(t.Context(), target, noise(3*faultPacket))) },
+		"download": func(t *testing.T, f *far) error {
+			return second(f.download(t.Context(), "/dir/first", 0))
+		},
+	} {
+		prepare := func(t *testing.T, f *far) {
+			if _, err := f.upload(t.Context(), gateway.Target{Location: at("/dir/first")}, noise(3*faultPacket)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Stat(t.Context(), at("/dir/first")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var trace []sftpfault.Request
+		t.Run(name, func(t *testing.T) {
+			f, s := overFaulty(t, ordered, nil)
+			f.put(t, "/dir/old", nil)
+			prepare(t, f)
+			s.Trace()
+			if err := transfer(t, f); err != nil {
+				t.Fatal(err)
+			}
+			trace = s.Trace()
+		})
+		count := map[sftpfault.Op]int{}
+		for _, r := range trace {
+			count[r.Op]++
+			if name == "download" && r.Op == sftpfault.Close {
+				continue // it is not waited for
+			}
+			fault := sftpfault.Fault{Op: r.Op, Nth: count[r.Op], Kind: sftpfault.Hold}
+			all = append(all, task{fmt.Sprintf("%s, %s %d", name, fault.Op, fault.Nth), func(t *testing.T) {
+				f, s := overFaulty(t, ordered, nil)
+				f.put(t, "/dir/old", nil)
+				prepare(t, f)
+				held := s.Arm(fault)
+				done := make(chan error)
+				go func() { done <- transfer(t, f) }()
+				<-held.Struck()
+				if err := f.Suspend(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if err := <-done; !gateway.IsTemporary(err) && fault.Op != sftpfault.Close {
+					t.Errorf("%s: %v", name, err)
+				}
+				held.Release()
+				f.Resume()
+				eventually(t, "no temporary to be left", func() bool { return len(temporaries(f.files(t))) == 0 })
+				if err := transfer(t, f); err != nil {
+					t.Errorf("afterwards: %v", err)
+				}
+			}})
+		}
+	}
+	sideBySide(t, all)
 }
 
 // A conduit that is suspended before it runs dials nobody; an attempt that is under way is broken off.

@@ -5,6 +5,7 @@ package wire
 import (
 	"errors"
 	"io"
+	"net"
 	"sync"
 	"testing"
 )
@@ -96,5 +97,44 @@ func TestHeldIsLost(t *testing.T) {
 	}
 	if err := two.Status(); !errors.Is(err, p.failed) {
 		t.Errorf("second: %v", err)
+	}
+}
+
+// A server that answers what it cannot have seen yet, since it is held back, has answered it; the request is sent all the same, and a
+// second answer ends the channel.
+func TestHeldIsAnswered(t *testing.T) {
+	near, far := net.Pipe()
+	c := New(near, nil)
+	c.Hold()
+	call := c.Remove("/one")
+	answer := append(newPacket(typeStatus, 12).u32(CodeOK).str(""), 0, 0, 0, 0)
+	answer.address(1)
+	if _, err := far.Write(answer); err != nil {
+		t.Fatal(err)
+	}
+	if err := call.Status(); err != nil {
+		t.Error(err)
+	}
+	released := make(chan struct{})
+	go func() {
+		defer close(released)
+		c.Release()
+	}()
+	head := make([]byte, headerSize)
+	if _, err := io.ReadFull(far, head); err != nil || head[4] != typeRemove {
+		t.Errorf("type %d, %v", head[4], err)
+	}
+	if _, err := io.CopyN(io.Discard, far, int64(head[3])+4-headerSize); err != nil {
+		t.Error(err)
+	}
+	<-released
+	if _, err := far.Write(answer[:headerSize]); err != nil {
+		t.Error(err)
+	}
+	if err := c.Wait(); err == nil || errors.Is(err, ErrLost) {
+		t.Errorf("the channel has ended: %v", err)
+	}
+	if err := c.Lstat("/two").Status(); err == nil {
+		t.Error("an answer from a channel that has ended")
 	}
 }
