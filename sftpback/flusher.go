@@ -82,7 +82,10 @@ func (f *flusher) wait() error {
 		return nil
 	}
 	if f.under != nil {
-		err := f.under.status(true)
+		var err error
+		if !done(f.under) || f.under.call.Status() != nil { // an answer that has come counts, even if the connection has gone since
+			err = f.under.status(true)
+		}
 		f.under = nil
 		if f.given = err != nil; err != nil && !isUnsupported(err) && f.err == nil {
 			f.err = err

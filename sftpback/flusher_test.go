@@ -163,3 +163,50 @@ func TestFlushAheadTakesLong(t *testing.T) {
 		})
 	}
 }
+
+// What was flushed ahead on a connection that is lost then was flushed; whether it was, if the answer is lost with the connection, is not
+// known, and nothing is published.
+func TestFlushAheadLosesItsConnection(t *testing.T) {
+	for name, answered := range map[string]bool{"behind the answer": true, "before the answer": false} {
+		t.Run(name, func(t *testing.T) {
+			f, s := overFaulty(t, sftpfault.Options{Ordered: true}, func(cfg *Config) { cfg.Connections = 2 })
+			f.home(t)
+			f.far = time.Hour // one lane is enough
+			u := f.begin(t, "/x").(*upload)
+			var other *channel
+			eventually(t, "the other connection", func() bool {
+				f.pool.mu.Lock()
+				defer f.pool.mu.Unlock()
+				for _, l := range f.pool.links {
+					if l != u.ch.link && len(l.working()) > 0 {
+						other = l.working()[0]
+						other.busy++
+						return true
+					}
+				}
+				return false
+			})
+			u.flusher = &flusher{lane: lane{ch: other}, name: u.temp}
+			u.flusher.open()
+			eventually(t, "the file to be open", u.flusher.isOpen)
+			var held *sftpfault.Armed
+			if !answered {
+				held = s.Arm(sftpfault.Fault{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Hold})
+			}
+			if _, err := u.Write(noise(flushEvery)); err != nil { // the last packet has it flushed
+				t.Fatal(err)
+			}
+			if answered {
+				eventually(t, "the flush", func() bool { return u.flusher.under != nil && done(u.flusher.under) })
+			} else {
+				<-held.Struck()
+			}
+			other.link.fail(errors.New("lost"))
+			s.Disarm()
+			if _, err := u.Commit(t.Context(), gateway.Terms{}); answered != (err == nil) || err != nil && !gateway.IsTemporary(err) {
+				t.Errorf("Commit: %v", err)
+			}
+			eventually(t, "no hidden file to be left", func() bool { return len(temporaries(f.files(t))) == 0 })
+		})
+	}
+}

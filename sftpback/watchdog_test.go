@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ftpgw/ftpgw/sftpback/sftpfault"
 )
 
 // When a channel is given up, and because of which request: to the moment, whatever request set the timer.
@@ -108,4 +110,25 @@ func TestWatchdog(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A server that takes no more does not hold up what is to be sent together for longer than it may be silent, even though the window of the
+// channel is used up by others.
+func TestWindowIsUsedUp(t *testing.T) {
+	f, s := overFaulty(t, sftpfault.Options{Ordered: true}, func(cfg *Config) { cfg.RequestTimeout = 300 * time.Millisecond })
+	f.home(t)
+	u := f.begin(t, "/x").(*upload)
+	held := s.Arm(sftpfault.Fault{Op: sftpfault.Write, Nth: 1, Kind: sftpfault.Hold})
+	written := make(chan error)
+	go func() { written <- second(u.Write(noise(8 << 20))) }()
+	<-held.Struck()
+	if _, err := u.ch.look(t.Context(), "/in", []string{"dev"}, func() {}); !isTransient(err) {
+		t.Errorf("look: %v", err)
+	}
+	if err := <-written; err == nil {
+		t.Error("all was written")
+	}
+	s.Disarm()
+	u.Abort(nil)
+	eventually(t, "the hidden file to be removed", func() bool { return len(f.files(t)) == 0 })
 }
