@@ -21,6 +21,7 @@ const (
 type breaker struct {
 	mu       sync.Mutex
 	open     bool // nothing passes but a probe
+	files    bool // it was files that failed, one after the other: bytes that are accepted say nothing, only a whole file does
 	probing  bool
 	failures int    // in a row, while closed, each of another file
 	last     string // the entry that failed last
@@ -67,12 +68,27 @@ func (b *breaker) succeeded() (was bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	was = b.open
-	b.open, b.probing, b.failures, b.last, b.pause, b.since = false, false, 0, "", minProbe, time.Time{}
+	b.open, b.files, b.probing, b.failures, b.last, b.pause, b.since = false, false, false, 0, "", minProbe, time.Time{}
 	b.stopTimer()
 	if was {
 		b.wake()
 	}
 	return was
+}
+
+// accepted closes the breaker when the far side has taken a piece of a probe, so that nobody waits until a large file is across; it
+// reports whether it did. It does so only where the conduit was down: the pause before the next probe, should it go down again before a
+// file is across, goes on growing.
+func (b *breaker) accepted() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.open || !b.probing || b.files {
+		return false
+	}
+	b.open, b.probing, b.since = false, false, time.Time{}
+	b.stopTimer()
+	b.wake()
+	return true
 }
 
 // failed counts a failure of an entry, and reports whether that opened the breaker. One entry that fails again and again says nothing
@@ -83,7 +99,8 @@ func (b *breaker) failed(entry string) (opened bool) {
 		b.failures++
 		b.last = entry
 	}
-	many := b.failures >= tripAfter || b.open
+	b.files = b.files || b.failures >= tripAfter
+	many := b.files || b.open
 	b.mu.Unlock()
 	return many && b.trip()
 }

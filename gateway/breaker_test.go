@@ -83,3 +83,56 @@ func TestBreakerProbes(t *testing.T) {
 		b.stop()
 	})
 }
+
+// What is accepted of a probe closes the breaker where the conduit was down, and the pause goes on growing until a file is across. Where
+// files have failed one after the other only a whole one does.
+func TestBreakerIsClosedByWhatIsAccepted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker()
+		defer b.stop()
+		probe := func() (waited time.Duration) {
+			t.Helper()
+			begun := time.Now()
+			if probe, err := b.enter(t.Context()); !probe || err != nil {
+				t.Fatalf("a probe: %v, %v", probe, err)
+			}
+			return time.Since(begun)
+		}
+		if b.accepted() {
+			t.Error("a breaker that is closed was closed")
+		}
+		var last time.Duration
+		for range 10 {
+			b.trip()
+			if b.accepted() {
+				t.Error("closed by what no probe has brought")
+			}
+			last = probe()
+			if !b.accepted() || !b.openSince().IsZero() {
+				t.Error("a probe is accepted, and the breaker is open")
+			}
+			if probe, err := b.enter(t.Context()); probe || err != nil {
+				t.Errorf("behind that: %v, %v", probe, err)
+			}
+		}
+		if last < maxProbe/2 {
+			t.Errorf("a conduit that takes a piece each time, and no file, is tried after %s", last)
+		}
+		b.succeeded()
+		for i := range tripAfter {
+			b.failed(fmt.Sprint(i))
+		}
+		probe()
+		if b.accepted() || b.openSince().IsZero() {
+			t.Error("files fail, and a piece of one has closed the breaker")
+		}
+		if !b.succeeded() {
+			t.Error("a whole file has not closed it")
+		}
+		b.trip()
+		probe()
+		if !b.accepted() {
+			t.Error("that files have failed is not over")
+		}
+	})
+}

@@ -43,6 +43,9 @@ type Target struct {
 	Digest func() []byte
 	// Declared is the number of bytes that the device has announced, or policy.SizeUnknown: room for them can be reserved.
 	Declared int64
+	// Accepted, where not nil, is called by an upload that is long enough for that: once the destination has confirmed a first piece of
+	// it, and perhaps again. It may be called by any goroutine, and the upload waits for it.
+	Accepted func()
 }
 
 // Origin is where a file comes from and by which decision it moves, for a destination that keeps that with the file.

@@ -92,10 +92,14 @@ func (f *Forwarder) send(ctx context.Context, t *turn, e spool.Entry) (Receipt, 
 	}
 	defer data.Close()
 	src := &countedReader{ctx: ctx, src: data, hash: sha256.New(), turn: t}
-	up, err := t.remote.Begin(ctx, Target{
+	target := Target{
 		Location: entryLocation(e), Verify: Verification(e.Verify), Require: Requirements{Fsync: e.RequireFsync, Atomic: e.RequireAtomic},
 		Digest: func() []byte { return src.hash.Sum(nil) }, Declared: e.Size,
-	})
+	}
+	if t.probe.Load() {
+		target.Accepted = func() { f.accepted(t) }
+	}
+	up, err := t.remote.Begin(ctx, target)
 	if err != nil {
 		return Receipt{}, err
 	}

@@ -231,9 +231,21 @@ func isRetryable(err error) bool {
 // healthy tells the breaker that the conduit works.
 func (f *Forwarder) healthy(r *route) {
 	if r.breaker.succeeded() {
-		f.logger.Info("delivery from the spool goes on", "conduit", r.name)
-		f.noteConduit(audit.SpoolResumed, r, nil)
+		f.resumed(r)
 	}
+}
+
+// accepted is told of a probe whose file the far side has begun to take, while that is under way.
+func (f *Forwarder) accepted(t *turn) {
+	if t.probe.Load() && t.breaker.accepted() {
+		t.probe.Store(false)
+		f.resumed(t.route)
+	}
+}
+
+func (f *Forwarder) resumed(r *route) {
+	f.logger.Info("delivery from the spool goes on", "conduit", r.name)
+	f.noteConduit(audit.SpoolResumed, r, nil)
 }
 
 // trip stops all deliveries on a conduit that is down.

@@ -74,6 +74,52 @@ func TestWeekLongOutage(t *testing.T) {
 	})
 }
 
+// The first file behind an outage is a large one, on a slow line. As soon as the far side takes it the others go, too; they do not wait
+// until it is across.
+func TestLargeFileBehindAnOutageHoldsUpNobody(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpooling(t, dir, gateway.ForwardOptions{Workers: 2}, spooled("far"))
+		s.down.Store(true)
+		across := make(chan struct{})
+		pieces := 0
+		s.failWith(func(step memremote.Step, name string) error {
+			if step == memremote.Write && name == "/relay/large/x" {
+				if pieces++; pieces == 2 {
+					<-across
+				}
+			}
+			return nil
+		})
+		stop := s.run(t)
+		defer stop()
+		if err := s.upload("/large/x", strings.NewReader(strings.Repeat("x", 1<<20))); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour) // it is suspended
+		s.down.Store(false)
+		time.Sleep(2 * time.Minute)
+		synctest.Wait() // the large one is the probe
+		if err := s.upload("/small/x", strings.NewReader("x")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := s.there("/large/x", "/small/x"); !slices.Equal(got, []string{"/small/x"}) || pieces != 2 {
+			t.Errorf("while the large file is under way there is %q; %d pieces", got, pieces)
+		}
+		if a, b := len(s.log.events(audit.SpoolSuspended)), len(s.log.events(audit.SpoolResumed)); a != 1 || b != 1 {
+			t.Errorf("suspended %d times, resumed %d times on record", a, b)
+		}
+		close(across)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if !s.empty() {
+			t.Error("the large file is not delivered")
+		}
+	})
+}
+
 // What a rule lets through at night alone is delivered at night alone.
 func TestWindowOfTheRuleHoldsForDeliveries(t *testing.T) {
 	dir := t.TempDir()

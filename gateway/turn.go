@@ -4,6 +4,7 @@ package gateway
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/ftpgw/ftpgw/quota"
 	"github.com/ftpgw/ftpgw/spool"
@@ -19,7 +20,7 @@ const MaxSlowed = 64
 type turn struct {
 	*route
 	pace  *quota.Limiter // nil: nothing slows it
-	probe bool           // it is to find out whether the conduit works
+	probe atomic.Bool    // it is to find out whether the conduit works
 	slot  bool           // it has one of the conduit's
 	end   []func()
 }
@@ -49,8 +50,8 @@ func (t *turn) queue(ctx context.Context, e spool.Entry) bool {
 	if t.slot = take(ctx, t.slots); !t.slot {
 		return false
 	}
-	var err error
-	t.probe, err = t.breaker.enter(ctx)
+	probe, err := t.breaker.enter(ctx)
+	t.probe.Store(probe)
 	return err == nil
 }
 
@@ -76,8 +77,7 @@ func (t *turn) yield() {
 
 // undecided says that this turn does not tell whether the conduit works.
 func (t *turn) undecided() {
-	if t.probe {
-		t.probe = false
+	if t.probe.CompareAndSwap(true, false) {
 		t.breaker.undecided()
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -363,5 +364,24 @@ func TestStoringRefused(t *testing.T) {
 			checkFinal(t, f, err, "old", data)
 			f.wantFiles(t, "x")
 		}
+	}
+}
+
+// A server that refuses the first piece has accepted nothing, whatever it says to those behind it.
+func TestRefusedPieceIsNotAccepted(t *testing.T) {
+	f, s := overFaulty(t, sftpfault.Options{}, nil)
+	var accepted atomic.Int64
+	target := gateway.Target{Location: at("/x"), Accepted: func() { accepted.Add(1) }}
+	armed := s.Arm(sftpfault.Fault{Op: sftpfault.Write, Nth: 1, Kind: sftpfault.Fail, Code: 14})
+	if _, err := f.upload(t.Context(), target, noise(3*faultPacket+1)); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("upload: %v", err)
+	}
+	<-armed.Struck()
+	s.Disarm()
+	if n := accepted.Load(); n != 0 {
+		t.Errorf("told %d times of pieces that were accepted", n)
+	}
+	if _, err := f.upload(t.Context(), target, noise(3*faultPacket+1)); err != nil || accepted.Load() == 0 {
+		t.Errorf("the next upload: %v, accepted %d", err, accepted.Load())
 	}
 }

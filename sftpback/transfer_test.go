@@ -96,6 +96,35 @@ func TestNothingVisibleBeforeCommit(t *testing.T) {
 	})
 }
 
+// While a large file is under way its upload tells that the server has begun to take it, and not before the server has.
+func TestAcceptedPieces(t *testing.T) {
+	overBoth(t, func(t *testing.T, f *far) {
+		accepted := make(chan int64, 1000)
+		u, err := f.Begin(t.Context(), gateway.Target{Location: at("/large"), Accepted: func() {
+			var size int64
+			for _, name := range f.files(t) {
+				if info, err := os.Stat(f.local("/" + name)); err == nil {
+					size += info.Size()
+				}
+			}
+			accepted <- size
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := u.Write(noise(3 << 20)); err != nil {
+			t.Fatal(err)
+		}
+		if size := <-accepted; size == 0 { // before Commit
+			t.Error("told before there was anything on the server")
+		}
+		if _, err := u.Commit(t.Context(), gateway.Terms{}); err != nil {
+			t.Fatal(err)
+		}
+		f.wantFiles(t, "large")
+	})
+}
+
 // Whoever reads the final name while it is replaced sees the old file or the new one.
 func TestReplaceIsAtomic(t *testing.T) {
 	overBoth(t, func(t *testing.T, f *far) {

@@ -224,7 +224,13 @@ func (u *upload) flushFull() error {
 		return u.conduit.fault("upload", u.final, err)
 	}
 	u.free() // the next one may be larger
-	l.writes.add(func() error { return u.storing("write", s.status(false)) })
+	l.writes.add(func() error {
+		err := u.storing("write", s.status(false))
+		if err == nil && u.target.Accepted != nil && u.failed.get() == nil {
+			u.target.Accepted()
+		}
+		return err
+	})
 	u.flushAhead()
 	return nil
 }

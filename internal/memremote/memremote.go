@@ -129,7 +129,11 @@ func (u *upload) Write(p []byte) (int, error) {
 	if err := u.remote.fail(Write, u.target.String()); err != nil {
 		return 0, err
 	}
-	return u.data.Write(p)
+	n, err := u.data.Write(p)
+	if err == nil && u.target.Accepted != nil {
+		u.target.Accepted()
+	}
+	return n, err
 }
 
 func (u *upload) ReadFrom(src io.Reader) (int64, error) {
