@@ -169,10 +169,13 @@ func TestUnderWayIsWhatIsBeingDelivered(t *testing.T) {
 		if n := s.underWay(t); n != 0 {
 			t.Errorf("the conduit is down, and %d are under way", n)
 		}
-		resume := make(chan struct{})
+		write, publish := make(chan struct{}), make(chan struct{})
 		s.failWith(func(step memremote.Step, _ string) error {
-			if step == memremote.Commit {
-				<-resume
+			switch step {
+			case memremote.Write:
+				<-write
+			case memremote.Commit:
+				<-publish
 			}
 			return nil
 		})
@@ -182,12 +185,17 @@ func TestUnderWayIsWhatIsBeingDelivered(t *testing.T) {
 		if n := s.underWay(t); n != 1 {
 			t.Errorf("one tries the conduit, and %d are under way", n)
 		}
-		resume <- struct{}{}
+		write <- struct{}{}
 		synctest.Wait()
 		if n := s.underWay(t); n != 4 {
 			t.Errorf("the conduit works, and %d are under way", n)
 		}
-		close(resume)
+		close(write)
+		synctest.Wait()
+		if n := s.underWay(t); n != 4 {
+			t.Errorf("%d are under way while all of them are being published", n)
+		}
+		close(publish)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		if n := s.underWay(t); n != 0 || !s.empty() {
