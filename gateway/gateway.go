@@ -168,6 +168,21 @@ func (g *Gateway) record(ctx context.Context, r audit.Record) error {
 	return nil
 }
 
+// recordBeside is record while something else goes on. What it returns waits for the record, and must be called.
+func (g *Gateway) recordBeside(ctx context.Context, r audit.Record) (wait func() error) {
+	done := make(chan error, 1)
+	go func() { done <- g.record(ctx, r) }() // wait waits for it
+	return sync.OnceValue(func() error { return <-done })
+}
+
+// accepts reports why nothing can be put on record, as far as that is known.
+func (g *Gateway) accepts(s Session) error {
+	if err := g.log.Accepts(s.Zone); err != nil {
+		return &logFailure{err}
+	}
+	return nil
+}
+
 // interrupted is the reason why ctx ended, or nil while it has not.
 func interrupted(ctx context.Context) error {
 	if ctx.Err() == nil {

@@ -53,6 +53,8 @@ type Incoming struct {
 	flaw      error              // why the file is not COMTRADE, which it is named like
 	missing   bool               // it may be all the same
 
+	recorded func() error // waits until its beginning is on record
+
 	upload Upload // nil until the first byte or a clean end
 	hash   *hashing
 	size   int64 // bytes of the file to be published, those kept included
@@ -102,11 +104,11 @@ func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*I
 	if in.grant, err = g.claim(s, in.question, in.decision, in.keep, req.Declared); err != nil {
 		return nil, err
 	}
-	// Durable before a byte is taken: whatever happens to the log meanwhile, that the file was on its way is on record.
-	if err := g.record(ctx, in.recordOf(audit.TransferBegin, nil)); err != nil {
+	if err := g.accepts(s); err != nil {
 		in.grant.Close()
 		return nil, err
 	}
+	in.recorded = g.recordBeside(ctx, in.recordOf(audit.TransferBegin, nil))
 	return in, nil
 }
 
@@ -179,6 +181,10 @@ func (in *Incoming) begin(ctx context.Context) error {
 		return err
 	}
 	in.upload = up
+	// Before a byte is passed on: whatever happens to the log meanwhile, that the file was on its way is on record.
+	if err := in.recorded(); err != nil {
+		return err
+	}
 	if in.keep == 0 {
 		return nil
 	}
@@ -343,6 +349,9 @@ func (in *Incoming) Abort(cause error) {
 	}
 	in.ended = true
 	defer in.grant.Close()
+	if err := in.recorded(); err != nil { // the end of a transfer comes behind its beginning
+		in.g.logger.Error("transfer is not on record", "transfer", in.id, "path", in.request.Path, "error", err)
+	}
 	in.hash.flush()
 	in.expansion.Stop()
 	in.expansion.Finish()
