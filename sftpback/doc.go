@@ -23,14 +23,15 @@
 // leaves word of, before it makes a file there (Config.TempDirs).
 //
 // No call hangs. SFTP over SSH knows no time limits, so each request is watched: when its channel is silent for RequestTimeout
-// the connection is closed, which fails all its requests with an error that is Temporary and names the request. Requests that merely queue behind others
-// do not count as silence.
+// the connection is closed, which fails all its requests with an error that is Temporary and names the request. Requests that
+// merely queue behind others do not count as silence.
 //
 // A distant server costs as few round trips as the order of things allows: what can follow a request without a look at its answer is
-// sent behind it at once (package wire; create.go and download.go for what is opened before all is known, store.go for what that means for durability). One
-// flight is one packet of SSH where it fits into one, for which the server is woken up once.
+// sent behind it at once (package wire; create.go and download.go for what is opened before all is known, store.go for what that
+// means for durability). One flight is one packet of SSH where it fits into one, for which the server is woken up once.
 //
-// Nothing leaves the home. Every component below root and home is looked at before it is used. Symbolic links are followed only
+// Nothing leaves the home. Every component below root and home is looked at before a byte is read or written: what was opened beside
+// that look, and turns out to be another thing than it was, is closed, and removed where it was made. Symbolic links are followed only
 // where the server can tell where they lead (REALPATH) and that is below the home. Between the look and the use somebody with an
 // account on the server could still exchange a directory for a link; against that only the server's own chroot helps.
 //

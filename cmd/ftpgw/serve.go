@@ -257,8 +257,9 @@ func (a *appliance) work(ctx context.Context, socket *control.Server, h hooks) (
 func (a *appliance) announce(ctx context.Context, h hooks) {
 	a.awaitConduits(ctx)
 	if ctx.Err() == nil {
-		a.logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(a.cfg.Conduits),
-			"devices", len(a.cfg.Devices), "island", a.gateway.Isolated())
+		cfg := a.inForce.Load().cfg // it may have been reloaded meanwhile
+		a.logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(cfg.Conduits),
+			"devices", len(cfg.Devices), "island", a.gateway.Isolated())
 		h.manager.ready(a.statusLine())
 	}
 	h.ready(a)
