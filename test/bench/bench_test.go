@@ -99,6 +99,12 @@ func TestStatistics(t *testing.T) {
 	if got := percentile(all, 0.99); got != 99 {
 		t.Errorf("99th of a hundred: %v", got)
 	}
+	if got := (usage{busy: 7, idle: 5}).since(usage{busy: 4, idle: 4}).share(); got != 0.75 {
+		t.Errorf("three ticks of four are %v", got)
+	}
+	if u, err := machineUsage(); err != nil || u.busy == 0 || u.idle == 0 {
+		t.Errorf("use of the processors since the machine was started: %+v, %v", u, err)
+	}
 	slow, fast := sample{bytes: 1e6, elapsed: 2 * time.Second}, sample{bytes: 1e6, elapsed: time.Second}
 	o := outcome{samples: map[string][]sample{gatewayName: {slow, fast, fast}, rcloneName: {slow, slow, fast}}}
 	if got := (goal{throughput, rcloneName, 2}).reached(o.samples); got != 1 {

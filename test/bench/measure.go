@@ -84,7 +84,7 @@ func (f *ftpSystem) connect(n int) ([]*client, error) {
 }
 
 // work has all clients work on the task's files until none is left.
-func work(t task, clients []*client) (sample, error) {
+func work(t task, clients []*client) (s sample, err error) {
 	count := t.files
 	if t.kind == list {
 		count = listings
@@ -104,11 +104,17 @@ func work(t task, clients []*client) (sample, error) {
 			}
 		})
 	}
+	machine, err := machineUsage()
 	begun := time.Now()
 	close(gun)
 	working.Wait()
-	s := sample{elapsed: time.Since(begun), files: count, bytes: int64(count) * int64(t.size), each: each}
-	return s, errors.Join(errs...)
+	s = sample{elapsed: time.Since(begun), files: count, bytes: int64(count) * int64(t.size), each: each}
+	if err != nil {
+		return s, err
+	}
+	after, err := machineUsage()
+	s.machine = after.since(machine)
+	return s, errors.Join(append(errs, err)...)
 }
 
 // listings is how often a directory is listed in one measurement.
@@ -166,6 +172,10 @@ func (s *sftpSystem) measure(t task) (sample, error) {
 	if err != nil {
 		return sample{}, err
 	}
+	machine, err := machineUsage()
+	if err != nil {
+		return sample{}, err
+	}
 	each := make([]time.Duration, count)
 	begun := time.Now()
 	for n := range count {
@@ -176,9 +186,10 @@ func (s *sftpSystem) measure(t task) (sample, error) {
 		each[n] = time.Since(since)
 	}
 	result := sample{elapsed: time.Since(begun), files: count, bytes: int64(count) * int64(t.size), each: each}
-	after, err := totalCPU(procs)
-	result.cpu = after - before
-	return result, errors.Join(err, s.check(t, count))
+	after, err1 := totalCPU(procs)
+	used, err2 := machineUsage()
+	result.cpu, result.machine = after-before, used.since(machine)
+	return result, errors.Join(err1, err2, s.check(t, count))
 }
 
 func (s *sftpSystem) do(t task, n int, source string) error {

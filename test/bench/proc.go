@@ -38,6 +38,45 @@ func (p process) cpu() (time.Duration, error) {
 	return ticks * clockTick, nil
 }
 
+// usage is what the processors of the machine have done, in ticks of the clock.
+type usage struct{ busy, idle int64 }
+
+// machineUsage is what they have done since the machine was started (proc_stat(5)).
+func machineUsage() (usage, error) {
+	raw, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return usage{}, fmt.Errorf("use of the processors: %w", err)
+	}
+	line, _, _ := strings.Cut(string(raw), "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return usage{}, fmt.Errorf("use of the processors: %q", line)
+	}
+	var u usage
+	for i, f := range fields[1:9] { // what follows is part of the first two
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return usage{}, fmt.Errorf("use of the processors: %w", err)
+		}
+		if i == 3 || i == 4 { // idle, and idle while something waits for a disk
+			u.idle += n
+		} else {
+			u.busy += n
+		}
+	}
+	return u, nil
+}
+
+func (u usage) since(before usage) usage { return usage{u.busy - before.busy, u.idle - before.idle} }
+
+// share is the part of the time in which the processors were busy, 0 for none.
+func (u usage) share() float64 {
+	if u.busy+u.idle == 0 {
+		return 0
+	}
+	return float64(u.busy) / float64(u.busy+u.idle)
+}
+
 // resident and peak are the bytes of memory that the process has in use, now and at most since forgetPeak.
 func (p process) resident() (int64, error) { return p.status("VmRSS") }
 func (p process) peak() (int64, error)     { return p.status("VmHWM") }

@@ -112,7 +112,7 @@ Everything that the gateway does is on in these measurements: SHA-256 of every b
 whose records are durable before each 226. There is no faster mode without them. The peers do less: rclone neither flushes nor renames.
 
 The systems take turns on the same sshd and the same disk. Ratios are those of measurements of the same round; what is shown are
-medians. CPU time and memory are those of the system's own process. Devices and, where a row says so, a simulated link between the
+medians. CPU time and memory are those of the system's own process; how busy the processors were counts everybody. Devices and, where a row says so, a simulated link between the
 system and the server run on the same machine, and what they cost is the same for all.
 
 `

@@ -16,6 +16,7 @@ type sample struct {
 	each    []time.Duration // how long each file took, from its first command to its last reply
 	cpu     time.Duration   // of the system's process
 	peak    int64           // bytes of memory, at most
+	machine usage           // of all processors, by whomever
 	value   float64         // of a row that measures something else
 }
 
@@ -41,6 +42,7 @@ var (
 	peakMemory = quantity{"peak memory", "MB", func(s sample) float64 { return float64(s.peak) / mega }, true}
 	half       = quantity{"time of one file, median", "ms", func(s sample) float64 { return milliseconds(percentile(s.each, 0.5)) }, true}
 	most       = quantity{"time of one file, 99 %", "ms", func(s sample) float64 { return milliseconds(percentile(s.each, 0.99)) }, true}
+	inUse      = quantity{"processors busy", "%", func(s sample) float64 { return 100 * s.machine.share() }, true}
 	perSession = quantity{"memory of one session", "KB", func(s sample) float64 { return s.value / 1e3 }, true}
 	firstReply = quantity{"start to the first 220", "ms", func(s sample) float64 { return s.value }, true}
 )
