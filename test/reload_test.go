@@ -117,6 +117,34 @@ func TestReloadOfWhatTakesARestart(t *testing.T) {
 	}
 }
 
+// So is a signing key that is another one now: the gateway goes on signing with the one that it has read.
+func TestReloadOfAnotherSigningKey(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, setup{})
+	key := filepath.Join(g.dir, "state", "checkpoint.key")
+	text, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func() error{
+		"replaced": func() error { return os.WriteFile(key, []byte("another"), 0o600) },
+		"removed":  func() error { return os.Remove(key) }, // the next start would make another one
+	} {
+		if err := change(); err != nil {
+			t.Fatal(err)
+		}
+		if o := g.operate("reload"); o.status != 1 || !strings.Contains(o.stderr, "only a restart can apply it: the signing_key of the audit log ("+key+")") {
+			t.Errorf("%s: exit status %d\n%s", name, o.status, o.stderr)
+		}
+		if err := os.WriteFile(key, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out := g.succeed("reload"); !strings.Contains(out, "nothing changed") {
+		t.Errorf("with the key that it has: %s", out)
+	}
+}
+
 // A configuration with syntax errors still leads to the gateway, which says what is wrong.
 func TestReloadOfABrokenFile(t *testing.T) {
 	t.Parallel()

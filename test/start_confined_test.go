@@ -181,6 +181,9 @@ func TestSigningKeyBehindALink(t *testing.T) {
 	}
 	g.startAgain()
 	g.login(0).put("/event.dat", []byte("x"))
+	if out := g.succeed("reload"); !strings.Contains(out, "nothing changed") { // whether the key has cannot be read in the sandbox
+		t.Errorf("reload says:\n%s", out)
+	}
 }
 
 // Mistakes are told once, whichever start comes upon them.

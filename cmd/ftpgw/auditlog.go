@@ -56,25 +56,33 @@ func openAudit(cfg *config.Config, logger *slog.Logger) (*audit.Log, error) {
 	return log, err
 }
 
-// signingKey is the file of the key. Earlier versions kept it beside the log, so that whoever copied the log had the key as well: there
-// it is used where it is, since another key would end the line of checkpoints, and the operator is asked to move it.
+// signingKey is the file of the key. Where that lies in the directory of the log the operator is asked to move it.
 func signingKey(cfg *config.Config, logger *slog.Logger) (string, error) {
+	file, old, err := findSigningKey(cfg)
+	if old {
+		logger.Warn("the signing key lies in the directory of the audit log, where every copy of the log takes it along; move it while the gateway is stopped",
+			"from", file, "to", filepath.Join(cfg.Gateway.StateDir, keyFile))
+	}
+	return file, err
+}
+
+// findSigningKey is the file of the key, which may have to be made. Earlier versions kept it beside the log, so that whoever copied the log
+// had the key as well: there it is used where it is, since another key would end the line of checkpoints.
+func findSigningKey(cfg *config.Config) (file string, old bool, err error) {
 	if cfg.Audit.SigningKey != "" {
-		return cfg.Audit.SigningKey, nil
+		return cfg.Audit.SigningKey, false, nil
 	}
 	here, before := filepath.Join(cfg.Gateway.StateDir, keyFile), filepath.Join(cfg.Audit.Dir, keyFile)
 	if _, err := os.Lstat(here); !errors.Is(err, fs.ErrNotExist) {
-		return here, nil // what is wrong with it is said when it is read
+		return here, false, nil // what is wrong with it is said when it is read
 	}
 	switch _, err := os.Lstat(before); {
 	case errors.Is(err, fs.ErrNotExist):
-		return here, nil
+		return here, false, nil
 	case err != nil:
-		return "", fmt.Errorf("look for the signing key: %w", err)
+		return "", false, fmt.Errorf("look for the signing key: %w", err)
 	}
-	logger.Warn("the signing key lies in the directory of the audit log, where every copy of the log takes it along; move it while the gateway is stopped",
-		"from", before, "to", here)
-	return before, nil
+	return before, true, nil
 }
 
 // zoneNames are those of the zones that do this when the log fails.

@@ -5,9 +5,9 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"reflect"
@@ -132,7 +132,7 @@ func (a *appliance) refuseReload(cfg *config.Config, cause error, who map[string
 }
 
 // needRestart names what a new configuration changes that only a start can bring about.
-func (a *appliance) needRestart(cfg *config.Config, keys map[string]string) (changed []string) {
+func (a *appliance) needRestart(cfg *config.Config, keys map[string]keyDigest) (changed []string) {
 	for what, same := range map[string]bool{
 		"the zones":         reflect.DeepEqual(cfg.Zones, a.cfg.Zones),
 		"the conduits":      reflect.DeepEqual(cfg.Conduits, a.cfg.Conduits),
@@ -145,17 +145,23 @@ func (a *appliance) needRestart(cfg *config.Config, keys map[string]string) (cha
 			changed = append(changed, what)
 		}
 	}
-	for what, digest := range keys {
-		if before, ok := a.keys[what]; ok && before != digest { // where it is new, its block has changed
-			changed = append(changed, what)
+	for what, now := range keys {
+		if before, ok := a.keys[what]; ok && before.sum != now.sum { // where it is new, its block has changed
+			changed = append(changed, fmt.Sprintf("the %s (%s)", what, now.file))
 		}
 	}
 	slices.Sort(changed)
 	return changed
 }
 
+// keyDigest is of a file with a key.
+type keyDigest struct {
+	file string
+	sum  string // empty where there is no such file
+}
+
 // keyDigests are over the contents of the files with keys that are read at start only, by what they are.
-func keyDigests(cfg *config.Config) (map[string]string, error) {
+func keyDigests(cfg *config.Config) (map[string]keyDigest, error) {
 	files := map[string]string{}
 	for _, c := range cfg.Conduits {
 		files[fmt.Sprintf("identity of conduit %q", c.Name)] = c.Identity
@@ -167,17 +173,27 @@ func keyDigests(cfg *config.Config) (map[string]string, error) {
 	if cfg.Spool != nil {
 		files["age_identity of the spool"] = cfg.Spool.Identity
 	}
-	digests := map[string]string{}
+	var err error
+	if files[signingKeyName], _, err = findSigningKey(cfg); err != nil {
+		return nil, err
+	}
+	digests := map[string]keyDigest{}
 	for what, file := range files {
 		if file == "" {
 			continue
 		}
 		content, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", what, err)
+		switch {
+		case err == nil:
+			digests[what] = keyDigest{file, fmt.Sprintf("%x", sha256.Sum256(content))}
+		case what == signingKeyName && errors.Is(err, fs.ErrNotExist): // the next start makes it
+			digests[what] = keyDigest{file: file}
+		case what == signingKeyName && errors.Is(err, fs.ErrPermission): // a link leads out of the sandbox: it was read before that began
+		default:
+			return nil, fmt.Errorf("the %s: %w", what, err)
 		}
-		sum := sha256.Sum256(content)
-		digests[fmt.Sprintf("the %s (%s)", what, file)] = hex.EncodeToString(sum[:])
 	}
 	return digests, nil
 }
+
+const signingKeyName = "signing_key of the audit log"

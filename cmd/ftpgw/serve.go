@@ -138,9 +138,9 @@ type hooks struct {
 
 // appliance is a gateway with all its parts, wired together.
 type appliance struct {
-	cfg      *config.Config    // in force; guarded by reloading once the gateway runs
-	keys     map[string]string // keyDigests of cfg at the start
-	zones    []ftpfront.Zone   // with the certificates in force; guarded like cfg
+	cfg      *config.Config       // in force; guarded by reloading once the gateway runs
+	keys     map[string]keyDigest // of cfg at the start
+	zones    []ftpfront.Zone      // with the certificates in force; guarded like cfg
 	started  time.Time
 	inForce  atomic.Pointer[inForce] // cfg, for who only looks
 	logger   *slog.Logger
@@ -256,12 +256,19 @@ func (a *appliance) work(ctx context.Context, socket *control.Server, h hooks) (
 func (a *appliance) announce(ctx context.Context, h hooks) {
 	a.awaitConduits(ctx)
 	if ctx.Err() == nil {
-		cfg := a.inForce.Load().cfg // it may have been reloaded meanwhile
-		a.logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(cfg.Conduits),
-			"devices", len(cfg.Devices), "island", a.gateway.Isolated())
-		h.manager.ready(a.statusLine())
+		a.sayReady(h)
 	}
 	h.ready(a)
+}
+
+// sayReady tells the operator and the service manager. The configuration may have been reloaded meanwhile; while it is, neither is told:
+// the manager would take that for the end of the reload, and its last word would be about what was there before.
+func (a *appliance) sayReady(h hooks) {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	a.logger.Info("ready", "version", version(), "zones", addressWords(a.front.Addresses()), "conduits", len(a.cfg.Conduits),
+		"devices", len(a.cfg.Devices), "island", a.gateway.Isolated())
+	h.manager.ready(a.statusLine())
 }
 
 // recordStart puts on record what this run begins with.
