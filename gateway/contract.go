@@ -106,6 +106,9 @@ type Terms struct {
 	// Aside, where not empty, is a name in the Target's directory: what Last speaks against is published under it instead of being
 	// removed, and Commit returns its Receipt together with Last's error. The Target's Base does not matter then.
 	Aside string
+	// Pace, where not nil, is asked before n bytes more are read back of what was written: nil when they may cross. It waits as long as
+	// that takes. Its error ends the Commit and is found in Commit's error with errors.Is.
+	Pace func(n int) error
 	// Origin is what is known of the upload in the end.
 	Origin Origin
 }

@@ -9,8 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"io/fs"
 	"math/rand/v2"
 	"syscall"
@@ -56,7 +54,7 @@ func (f *Forwarder) carry(ctx context.Context, t *turn, e spool.Entry) (Receipt,
 		return f.carryDir(ctx, t.route, e)
 	}
 	if e.Publishing {
-		switch receipt, ok, err := f.find(ctx, t.route, e); {
+		switch receipt, ok, err := f.find(ctx, t, e); {
 		case err != nil:
 			return receipt, err
 		case ok:
@@ -112,7 +110,7 @@ func (f *Forwarder) send(ctx context.Context, t *turn, e spool.Entry) (Receipt, 
 		return Receipt{}, err
 	}
 	last := &lastQuestion{f: f, ctx: ctx, entry: e}
-	receipt, err := up.Commit(ctx, Terms{Last: last.ask})
+	receipt, err := up.Commit(ctx, Terms{Last: last.ask, Pace: func(n int) error { return t.wait(ctx, n) }})
 	if err == nil && receipt.Bytes != e.Size {
 		err = fmt.Errorf("the destination published %d bytes, %d were accepted: %w", receipt.Bytes, e.Size, ErrCorrupted)
 	}
@@ -192,9 +190,10 @@ func (f *Forwarder) mayCross(e spool.Entry) error {
 	return nil
 }
 
-// find looks whether an earlier attempt, of which nobody knows the end, has published the file.
-func (f *Forwarder) find(ctx context.Context, r *route, e spool.Entry) (Receipt, bool, error) {
-	d, err := r.remote.Open(ctx, entryLocation(e), 0)
+// find looks whether an earlier attempt, of which nobody knows the end, has published the file. What is read for that crosses as what is
+// sent does.
+func (f *Forwarder) find(ctx context.Context, t *turn, e spool.Entry) (Receipt, bool, error) {
+	d, err := t.remote.Open(ctx, entryLocation(e), 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Receipt{}, false, nil
@@ -206,7 +205,7 @@ func (f *Forwarder) find(ctx context.Context, r *route, e spool.Entry) (Receipt,
 		return Receipt{}, false, nil
 	}
 	h := sha256.New()
-	if _, err := d.WriteTo(&interruptible{ctx, h}); err != nil {
+	if _, err := d.WriteTo(&pacedWriter{ctx: ctx, dst: h, turn: t}); err != nil {
 		return Receipt{}, false, fmt.Errorf("read what may have been published: %w", err)
 	}
 	if hex.EncodeToString(h.Sum(nil)) != e.SHA256 {
@@ -373,26 +372,4 @@ func EntryRecord(event audit.Event, e spool.Entry) audit.Record {
 		},
 		Detail: map[string]string{},
 	}
-}
-
-// countedReader is a file of the spool on its way across.
-type countedReader struct {
-	ctx  context.Context
-	src  io.Reader
-	hash hash.Hash
-	size int64
-	turn *turn
-}
-
-func (c *countedReader) Read(p []byte) (int, error) {
-	if err := interrupted(c.ctx); err != nil {
-		return 0, err
-	}
-	n, err := c.src.Read(p[:min(len(p), c.turn.pace.Piece())])
-	c.hash.Write(p[:n])
-	c.size += int64(n)
-	if err := c.turn.wait(c.ctx, n); err != nil {
-		return n, told(c.ctx, fmt.Errorf("wait for the bandwidth: %w", err))
-	}
-	return n, err
 }

@@ -176,8 +176,12 @@ func (in *Incoming) keepAside(cause error) bool {
 	if in.counted() != nil {
 		return false
 	}
+	over, cancel := context.WithCancelCause(context.Background())
+	cancel(cause)
+	paced, end := outlive(over)
+	defer end()
 	// What the transfer was interrupted for must not interrupt this, too; the far side bounds each of its steps.
-	receipt, err := in.upload.Commit(context.Background(), Terms{Aside: name, Last: func() error { return cause }, Origin: in.origin()})
+	receipt, err := in.upload.Commit(context.Background(), Terms{Aside: name, Last: func() error { return cause }, Pace: in.paceBack(paced), Origin: in.origin()})
 	if receipt.Path == "" {
 		in.g.logger.Warn("an incomplete file could not be kept", "transfer", in.id, "path", in.request.Path, "error", err)
 		return true

@@ -13,7 +13,6 @@ import (
 	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/policy"
 	"github.com/ftpgw/ftpgw/quota"
-	"github.com/ftpgw/ftpgw/spool"
 )
 
 // LimitError is the refusal of what goes beyond a limit. It is on record.
@@ -133,16 +132,6 @@ func (out *Outgoing) charge() (err error) {
 	}
 	out.grant.Charge()
 	return nil
-}
-
-// pace is what slows the delivery of an entry: the rule's bandwidth of the policy in force, together with all transfers under it; nil
-// slows nothing. The device's own has slowed it on its way in.
-func (g *Gateway) pace(e spool.Entry) *quota.Limiter {
-	b, ok := g.policy.Load().BoundOf(e.Rule, e.Device)
-	if !ok || b.Bandwidth == 0 || g.quota == nil {
-		return nil
-	}
-	return g.quota.Limiter(b)
 }
 
 // Usage says how much of each limit of the policy in force is used, for operators: of every device and shared rule that has limits, and

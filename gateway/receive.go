@@ -277,10 +277,14 @@ func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 	in.grant.Charge() // durable before the file appears: see vigil.last
 	vigil, stop := in.keepVigil(ctx, e, ended)
 	defer stop()
-	terms, inner := Terms{Last: vigil.last, Aside: in.aside(), Origin: in.origin()}, ctx
+	terms, inner, paced := Terms{Last: vigil.last, Aside: in.aside(), Origin: in.origin()}, ctx, ctx
 	if terms.Aside != "" {
 		inner = context.WithoutCancel(ctx) // the last check looks at ctx; what is to be kept must get that far
+		var end func()
+		paced, end = outlive(ctx)
+		defer end()
 	}
+	terms.Pace = in.paceBack(paced)
 	in.committed = true
 	receipt, err := in.upload.Commit(inner, terms)
 	if receipt.Path != "" { // something was published, be it aside

@@ -19,6 +19,7 @@ const MaxSlowed = 64
 // deliveries is their own: MaxSlowed in all, and as many of one device under one rule as there are workers.
 type turn struct {
 	*route
+	gate  *gate
 	pace  *quota.Limiter // nil: nothing slows it
 	probe atomic.Bool    // it is to find out whether the conduit works
 	slot  bool           // it has one of the conduit's
@@ -27,7 +28,7 @@ type turn struct {
 
 // enter waits until the conduit is thought to work and there is room. It is nil when ctx has ended.
 func (f *Forwarder) enter(ctx context.Context, r *route, e spool.Entry) *turn {
-	t := &turn{route: r, pace: f.g.pace(e)}
+	t := &turn{route: r, gate: &f.g.gate, pace: f.g.pace(e)}
 	if !t.queue(ctx, e) {
 		t.leave()
 		return nil
@@ -82,12 +83,9 @@ func (t *turn) undecided() {
 	}
 }
 
-// wait lets n bytes pass when the bandwidth does.
+// wait lets n bytes pass when the bandwidth does. However many they are, nobody waits for them with a slot.
 func (t *turn) wait(ctx context.Context, n int) error {
-	if !t.pace.Passes(n) {
-		t.yield()
-	}
-	return t.pace.Wait(ctx, n)
+	return pass(ctx, t.gate, t.pace, n, t.yield)
 }
 
 // leave ends the turn.

@@ -23,7 +23,7 @@ func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, 
 		return gateway.Receipt{}, u.conduit.fault("upload", u.final, fmt.Errorf("commit: %w", fs.ErrClosed))
 	}
 	defer u.conduit.pool.release(u.ch)
-	receipt, err := u.store(ctx)
+	receipt, err := u.store(ctx, t.Pace)
 	var against error // what the terms hold against the file
 	if err == nil {
 		receipt.Atomic, err = u.publish(ctx, func() error { against = t.Hold(); return against })

@@ -26,8 +26,9 @@ type readAhead struct {
 	turn      int
 	next, end int64
 	queue     []*readPart
-	window    int // packets
-	ready     int // how many packets in a row were there before they were wanted
+	window    int               // packets
+	ready     int               // how many packets in a row were there before they were wanted
+	pace      func(n int) error // asked before so many bytes are asked for; nil: nothing slows the reading
 }
 
 // newReadAhead reads from a download's offset to end. Its own lane has yet to be opened.
@@ -86,7 +87,7 @@ func (r *readAhead) fill() error {
 		if lane == nil {
 			return nil // each has as much under way as it can carry
 		}
-		p, err := r.d.ask(lane, r.next, min(int64(r.d.ch.reads()), r.end-r.next))
+		p, err := r.ask(lane)
 		if err != nil {
 			if len(r.queue) > 0 {
 				return nil // the error of an earlier packet comes first
@@ -98,6 +99,17 @@ func (r *readAhead) fill() error {
 		r.queue = append(r.queue, p)
 	}
 	return nil
+}
+
+// ask asks for the next packet, when it may cross.
+func (r *readAhead) ask(l *readLane) (*readPart, error) {
+	size := min(int64(r.d.ch.reads()), r.end-r.next)
+	if r.pace != nil {
+		if err := r.pace(int(size)); err != nil {
+			return nil, err
+		}
+	}
+	return r.d.ask(l, r.next, size)
 }
 
 // lane is the one for the next packet: each has its turn, if it is open and not full.

@@ -17,8 +17,8 @@ import (
 
 // store sends what is left, and makes sure that the server has all of it: acknowledged, flushed, of the right size, and of the right
 // content where that is asked for. What follows without a look at an answer goes in one flight, as far as the server is known to work on
-// one request after another.
-func (u *upload) store(ctx context.Context) (gateway.Receipt, error) {
+// one request after another. Nothing is read back but at the pace, where there is one.
+func (u *upload) store(ctx context.Context, pace func(n int) error) (gateway.Receipt, error) {
 	last, inspected, err := u.conclusion(ctx)
 	if err != nil {
 		return gateway.Receipt{}, err
@@ -49,7 +49,7 @@ func (u *upload) store(ctx context.Context) (gateway.Receipt, error) {
 	if err := u.close(); err != nil {
 		return receipt, u.storing("close", err)
 	}
-	receipt.Verified, err = u.verify(ctx)
+	receipt.Verified, err = u.verify(ctx, pace)
 	return receipt, err
 }
 

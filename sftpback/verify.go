@@ -49,7 +49,7 @@ func checkTarget(t gateway.Target) error {
 
 // verify compares the contents of the hidden file, all of which is there and closed, with what was sent. It returns how: a server
 // that cannot compute digests is read back from, so what was asked for is never done by less.
-func (u *upload) verify(ctx context.Context) (gateway.Verification, error) {
+func (u *upload) verify(ctx context.Context, pace func(n int) error) (gateway.Verification, error) {
 	how := u.target.Verify
 	var sum []byte
 	var err error
@@ -62,7 +62,7 @@ func (u *upload) verify(ctx context.Context) (gateway.Verification, error) {
 	switch how {
 	case gateway.VerifyExtension:
 	case gateway.VerifyReadback:
-		sum, err = u.readBack(ctx)
+		sum, err = u.readBack(ctx, pace)
 	default:
 		return gateway.VerifySize, nil // store has done it
 	}
@@ -83,14 +83,15 @@ func (u *upload) askDigest(ctx context.Context) ([]byte, error) {
 	return u.ch.link.checkFile(ctx, u.ch, u.temp, u.size)
 }
 
-// readBack is the SHA-256 of the hidden file as the server gives it back.
-func (u *upload) readBack(ctx context.Context) ([]byte, error) {
+// readBack is the SHA-256 of the hidden file as the server gives it back, no faster than the pace says.
+func (u *upload) readBack(ctx context.Context, pace func(n int) error) ([]byte, error) {
 	d := &download{conduit: u.conduit, ch: u.ch, name: u.temp, info: u.stored}
 	handle, err := u.ch.openFile(ctx, u.temp)
 	if err != nil {
 		return nil, retryable(fmt.Errorf("open: %w", err))
 	}
 	d.ahead = newReadAhead(d, u.size)
+	d.ahead.pace = pace
 	d.ahead.lanes[0].handle, d.ahead.lanes[0].opened = handle, true
 	digest := sha256.New()
 	_, err = d.WriteTo(&untilDone{ctx, digest})

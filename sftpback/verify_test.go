@@ -10,8 +10,10 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ftpgw/ftpgw/gateway"
+	"github.com/ftpgw/ftpgw/sftpback/sftpfault"
 )
 
 // digestOf is the Digest of a Target whose upload is data.
@@ -129,5 +131,59 @@ func TestParseCheckFile(t *testing.T) {
 		if (err == nil) != c.ok || c.ok && string(got) != sum || !c.ok && !errors.Is(err, errNoCheckFile) || (err == errNoCheckFile) != c.unknown {
 			t.Errorf("%s: %x, %v", name, got, err)
 		}
+	}
+}
+
+// Nothing is read back before its pace has let it pass, in either kind of far side: near, and so far away that much is asked for ahead.
+func TestReadBackAtAPace(t *testing.T) {
+	data := noise(5<<20 + 3)
+	for name, far := range map[string]time.Duration{"near": time.Hour, "far away": 0} {
+		t.Run(name, func(t *testing.T) {
+			f, s := overLanes(t, nil)
+			f.home(t)
+			f.far = far
+			target := gateway.Target{Location: at("/x"), Verify: gateway.VerifyReadback, Digest: digestOf(data)}
+			reads, passed, most := 0, 0, len(data)
+			full := errors.New("no more passes")
+			pace := func(n int) error {
+				for _, r := range s.Trace() {
+					if r.Op == sftpfault.Read {
+						reads++
+					}
+				}
+				if reads*faultPacket > passed {
+					t.Errorf("%d packets were asked for when %d bytes had passed", reads, passed)
+				}
+				if n > most-passed {
+					return full
+				}
+				passed += n
+				return nil
+			}
+			commit := func() (gateway.Receipt, error) {
+				s.Trace()
+				reads, passed = 0, 0
+				u, err := f.Begin(t.Context(), target)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := u.ReadFrom(onlyReader{bytes.NewReader(data)}); err != nil {
+					t.Fatal(err)
+				}
+				return u.Commit(t.Context(), gateway.Terms{Pace: pace})
+			}
+			if r, err := commit(); err != nil || r.Verified != gateway.VerifyReadback || passed != len(data) || reads == 0 {
+				t.Errorf("%+v, %v; %d bytes have passed, %d packets", r, err, passed, reads)
+			}
+			f.wantFiles(t, "x")
+			most = len(data) / 2
+			if _, err := commit(); !errors.Is(err, full) {
+				t.Errorf("when no more passes: %v", err)
+			}
+			if err := pace(0); err != nil || passed < most/2 { // what was asked for in the end, too
+				t.Errorf("%v; %d bytes have passed", err, passed)
+			}
+			f.wantFiles(t, "x")
+		})
 	}
 }

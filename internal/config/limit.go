@@ -31,7 +31,7 @@ func limitSpec(ofRule bool) blockSpec {
 			{name: string(policy.BytesPerDay), kind: kindSize, absent: "no bound", example: `"2GiB"`,
 				meaning: "Bytes moved in any 24 hours. Beyond it as with files_per_hour; an upload that grows beyond it is broken off. A file that is larger by itself is refused for good."},
 			{name: string(policy.Bandwidth), kind: kindRate, absent: "no bound", example: `"1MiB/s"`,
-				meaning: "What all transfers together move in a second, both ways. They are slowed, not refused. A rule's is that of the way across the conduit, deliveries from the spool included."},
+				meaning: "What all transfers together move in a second, both ways. They are slowed, not refused. A rule's is that of the way across the conduit, deliveries from the spool included, and what is read back of them (`verify`)."},
 			{name: string(policy.Concurrent), kind: kindNumber, absent: "no bound", example: "2",
 				meaning: "Transfers at a time. One more is refused with 450."},
 		},

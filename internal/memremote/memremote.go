@@ -7,10 +7,12 @@ package memremote
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -34,6 +36,9 @@ const (
 	Look      Step = "look"
 	Change    Step = "change"
 )
+
+// pieceSize is how many bytes are read at a time.
+const pieceSize = 32 << 10
 
 // Remote is a tree of files. The zero Remote is empty, with every home there.
 type Remote struct {
@@ -147,6 +152,11 @@ func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, 
 	if err := u.remote.fail(Commit, name); err != nil {
 		return gateway.Receipt{}, err
 	}
+	verified, err := u.verify(t)
+	if err != nil {
+		u.Abort(err)
+		return gateway.Receipt{}, err
+	}
 	against := t.Hold()
 	if against == nil && ctx.Err() != nil {
 		return gateway.Receipt{}, context.Cause(ctx)
@@ -171,7 +181,30 @@ func (u *upload) Commit(ctx context.Context, t gateway.Terms) (gateway.Receipt, 
 	}
 	u.end()
 	r.put(name, u.data.Bytes())
-	return gateway.Receipt{Bytes: int64(u.data.Len()), Fsynced: true, Atomic: true, Verified: gateway.VerifySize, Path: name}, against
+	return gateway.Receipt{Bytes: int64(u.data.Len()), Fsynced: true, Atomic: true, Verified: verified, Path: name}, against
+}
+
+// verify reads what was written back where that is asked for; a Remote computes no digests by itself.
+func (u *upload) verify(t gateway.Terms) (gateway.Verification, error) {
+	if u.target.Verify == "" || u.target.Verify == gateway.VerifySize {
+		return gateway.VerifySize, nil
+	}
+	hash := sha256.New()
+	for piece := range slices.Chunk(u.data.Bytes(), pieceSize) {
+		if t.Pace != nil {
+			if err := t.Pace(len(piece)); err != nil {
+				return "", err
+			}
+		}
+		if err := u.remote.fail(Read, u.target.String()); err != nil {
+			return "", err
+		}
+		hash.Write(piece)
+	}
+	if !bytes.Equal(hash.Sum(nil), u.target.Digest()) {
+		return "", gateway.ErrCorrupted
+	}
+	return gateway.VerifyReadback, nil
 }
 
 func (u *upload) Abort(error) {
@@ -222,7 +255,7 @@ func (d *download) WriteTo(w io.Writer) (n int64, err error) {
 		if err := d.remote.fail(Read, d.name); err != nil {
 			return n, err
 		}
-		piece := d.data[:min(len(d.data), 32<<10)]
+		piece := d.data[:min(len(d.data), pieceSize)]
 		m, err := w.Write(piece)
 		n += int64(m)
 		if err != nil {
