@@ -10,7 +10,8 @@ import (
 
 // Glob is a compiled pattern over slash-separated names. Within a segment it is path.Match's language (*, ?, [a-z], \x);
 // the segment ** stands for any number of segments, none included, so that /events/** matches /events as well as all below it.
-// Matching is case-sensitive unless IgnoringCase made the Glob. The zero Glob matches only the empty string.
+// Matching is case-sensitive unless IgnoringCase made the Glob. The empty name is one empty segment, which * matches; the zero Glob
+// matches that name alone.
 type Glob struct {
 	pattern  string   // as it was written
 	segments []string // in lower case where fold is set
@@ -115,7 +116,8 @@ func (g *Glob) match(name string) bool {
 	if g.fold {
 		name = strings.ToLower(name)
 	}
-	return matchSegments(g.segments, name, name == "")
+	// A name is split as a pattern is: the empty one is a single empty segment, but to the zero Glob, which has none.
+	return matchSegments(g.segments, name, name == "" && len(g.segments) == 0)
 }
 
 // matchSegments matches name, whose segments are split off one by one; done says that no segment is left. On a mismatch only the

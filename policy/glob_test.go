@@ -21,7 +21,8 @@ func TestGlobMatch(t *testing.T) {
 		{"/**/*.cfg", "/a.cfg", true}, {"/**/*.cfg", "/x/y/a.cfg", true}, {"/**/*.cfg", "/x/y/a.cfg/z", false},
 		{"/a/**/b/**/c", "/a/b/c", true}, {"/a/**/b/**/c", "/a/1/b/2/3/c", true}, {"/a/**/b/**/c", "/a/c", false},
 		{"/fw/[a-c]*.bin", "/fw/b1.bin", true}, {"/fw/[a-c]*.bin", "/fw/d1.bin", false}, {`/a\*`, "/a*", true}, {`/a\*`, "/ab", false},
-		{"/Events/*", "/events/a", false}, {"/a", "", false},
+		{"/Events/*", "/events/a", false}, {"/a", "", false}, {"*", "", true},
+		{"**", "", true}, {"/**", "", true}, {"**/*", "", true}, {"?", "", false}, {"*/*", "", false},
 	}
 	for _, tt := range tests {
 		g, err := policy.CompileGlob(tt.pattern)
@@ -31,6 +32,9 @@ func TestGlobMatch(t *testing.T) {
 		}
 		if got := g.Match(tt.name); got != tt.want {
 			t.Errorf("%q on %q: %v", tt.pattern, tt.name, got)
+		}
+		if lower := strings.ToLower(tt.pattern) == tt.pattern; lower && g.IgnoringCase().Match(tt.name) != tt.want {
+			t.Errorf("%q on %q, ignoring case: %v", tt.pattern, tt.name, !tt.want)
 		}
 	}
 	if !new(policy.Glob).Match("") || new(policy.Glob).Match("a") {
@@ -70,7 +74,7 @@ func FuzzGlob(f *testing.F) {
 		if slow := g.IgnoringCase(); strings.ToLower(pattern) == pattern && strings.ToLower(name) == name && slow.Match(name) != ok {
 			t.Errorf("%q and %q: %v, and segment by segment otherwise", pattern, name, ok)
 		}
-		if every, _ := policy.CompileGlob("**"); !every.Match(name) && name != "" {
+		if every, _ := policy.CompileGlob("**"); !every.Match(name) {
 			t.Errorf("** does not match %q", name)
 		}
 	})
