@@ -135,6 +135,7 @@ func TestWholeSetIsNotOverdueAtTheStart(t *testing.T) {
 	if !slices.Equal(got, []string{"/f1.dat", "/f1.cfg"}) {
 		t.Errorf("published %q", got)
 	}
+	until(t, "it is on record what is held", func() bool { return len(s.log.events(audit.SpoolHeld)) > 0 })
 	if held := s.log.events(audit.SpoolHeld); len(held) != 1 || held[0].Path != "/f2.cfg" {
 		t.Errorf("held: %+v", held)
 	}

@@ -91,12 +91,14 @@ func (s *spooling) failWith(fail func(memremote.Step, string) error) {
 	s.fail = fail
 }
 
-// run starts the forwarder; what it returns stops it and waits.
+// run starts the forwarder; what it returns stops it and waits. So does the end of the test, before the spool is closed.
 func (s *spooling) run(t *testing.T) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { defer close(done); s.Forwarder().Run(ctx) }()
-	return sync.OnceFunc(func() { cancel(); <-done })
+	stop = sync.OnceFunc(func() { cancel(); <-done })
+	t.Cleanup(stop)
+	return stop
 }
 
 func until(t *testing.T, what string, holds func() bool) {
@@ -545,6 +547,7 @@ func TestOverdueSets(t *testing.T) {
 				}
 				return
 			}
+			until(t, "it is on record that it is held", func() bool { return len(s.log.events(audit.SpoolHeld)) > 0 })
 			held := s.log.events(audit.SpoolHeld)
 			if len(held) != 1 {
 				t.Fatalf("%d records of what is held", len(held))
