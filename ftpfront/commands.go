@@ -12,6 +12,7 @@ type command struct {
 	arg    need
 	secret bool // the argument can be a secret: on record stands of it what is known to be none
 	data   bool // needs a data connection, prepared by PASV or PORT or their like
+	lists  bool // sends names over it
 }
 
 // need says whether a verb takes an argument.
@@ -66,8 +67,8 @@ func commandTable() map[string]command {
 		"RMD":  {run: (*session).rmd, arg: required},
 		"MKD":  {run: (*session).mkd, arg: required},
 		"PWD":  {run: (*session).pwd},
-		"LIST": {run: (*session).list, arg: optional, data: true},
-		"NLST": {run: (*session).nlst, arg: optional, data: true},
+		"LIST": {run: (*session).list, arg: optional, data: true, lists: true},
+		"NLST": {run: (*session).nlst, arg: optional, data: true, lists: true},
 		"SITE": {run: (*session).site, arg: required, secret: true},
 		"SYST": {run: (*session).syst, open: true, clear: true},
 		"STAT": {run: (*session).stat, open: true, arg: optional},
@@ -80,7 +81,7 @@ func commandTable() map[string]command {
 		"MDTM": {run: (*session).mdtm, arg: required},
 		"MFMT": {run: (*session).mfmt, arg: required},
 		"MLST": {run: (*session).mlst, arg: optional},
-		"MLSD": {run: (*session).mlsd, arg: optional, data: true},
+		"MLSD": {run: (*session).mlsd, arg: optional, data: true, lists: true},
 		"CLNT": {run: (*session).clnt, open: true, arg: optional},
 		"LANG": {run: (*session).lang, open: true, arg: optional},
 		// Digests (draft-bryan-ftpext-hash-02, and verbs that were never specified)

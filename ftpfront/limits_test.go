@@ -238,7 +238,7 @@ func TestTransferLimit(t *testing.T) {
 	d.pasv()
 	d.cmd(450, "STOR y")
 	d.pasv()
-	d.cmd(450, "NLST")
+	d.cmd(451, "NLST")
 	f.incident(t, audit.SecurityLimit, "transfers")
 	if err := conn.Close(); err != nil {
 		t.Fatal(err)

@@ -186,11 +186,21 @@ func (s *session) execute(ctx context.Context, x *exchange) error {
 	return s.finishAborts()
 }
 
-// carryOut runs a command, one that moves data only while there is a place for it.
+// carryOut runs a command, and sees to it that no directory is taken for an empty one: where a listing can be had later the reply is
+// 451, since 450 means to clients that there is nothing to list (curl and what is built on libcurl end with success then).
 func (s *session) carryOut(ctx context.Context, cmd command, x *exchange) reply {
 	if !cmd.data {
 		return cmd.run(s, ctx, x)
 	}
+	r := s.moveData(ctx, cmd, x)
+	if cmd.lists && r.code == 450 {
+		r.code = 451
+	}
+	return r
+}
+
+// moveData runs a command that moves data, while there is a place for it.
+func (s *session) moveData(ctx context.Context, cmd command, x *exchange) reply {
 	if !s.front.transfers.take() {
 		return answer(450, "Too many transfers, try again later.").because(&limitError{"transfers", s.front.transfers.most})
 	}

@@ -287,9 +287,15 @@ func TestFarSideFails(t *testing.T) {
 		c := f.login(t)
 		f.remote.Fail = func(memremote.Step, string) error { return temporary }
 		c.pasv()
-		for _, line := range []string{"SIZE x", "MDTM x", "MLST x", "CWD x", "MKD x", "RMD x", "DELE x", "RNFR x", "LIST", "NLST", "MLSD", "RETR x", "STAT x"} {
+		for _, line := range []string{"SIZE x", "MDTM x", "MLST x", "CWD x", "MKD x", "RMD x", "DELE x", "RNFR x", "RETR x", "STAT x"} {
 			c.pasv()
 			if text := c.cmd(450, line); strings.Contains(text, "inside") {
+				t.Errorf("%s: the device was told %q", line, text)
+			}
+		}
+		for _, line := range []string{"LIST", "NLST", "MLSD"} { // 450 would mean to curl that the directory is empty
+			c.pasv()
+			if text := c.cmd(451, line); strings.Contains(text, "inside") {
 				t.Errorf("%s: the device was told %q", line, text)
 			}
 		}

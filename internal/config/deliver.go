@@ -18,7 +18,7 @@ func deliverSpec() blockSpec {
 			{name: "acknowledge", kind: kindText, fallback: string(policy.Delivered), example: `"spooled"`,
 				meaning: "When the device gets its 226. `\"delivered\"`: when the file is durable across the conduit. `\"spooled\"`: when it is durable in the spool of the appliance; it is delivered from there, however long the conduit is down. See [spool](spool.md)."},
 			{name: "offline", kind: kindText, fallback: string(policy.ShowSpool), example: `"refuse"`,
-				meaning: "What the device is shown of the far side while the conduit is down, where acknowledge is `\"spooled\"`. `\"spool\"`: the files that are held in the spool. `\"refuse\"`: 450."},
+				meaning: "What the device is shown of the far side while the conduit is down, where acknowledge is `\"spooled\"`. `\"spool\"`: the files that are held in the spool. `\"refuse\"`: 451."},
 			{name: "set", kind: kindText, absent: "each file stands for itself", example: `"comtrade"`,
 				meaning: "Files that belong together are held in the spool until all are there, and are published together. `\"comtrade\"`: the .cfg, .dat, .hdr and .inf of one COMTRADE record, of which .cfg and .dat must be there; .cfg is published last. Needs acknowledge = \"spooled\"."},
 			{name: "set_timeout", kind: kindDuration, fallback: "10m", example: `"1h"`,

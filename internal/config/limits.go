@@ -23,7 +23,7 @@ func limitsSpec() blockSpec {
 			{name: "connections", kind: kindNumber, fallback: "4000", example: "500",
 				meaning: "Control connections at a time. Where the system does not grant enough descriptors for them, there are fewer, and a warning at start."},
 			{name: "transfers", kind: kindNumber, fallback: "500", example: "100",
-				meaning: "Transfers at a time, listings included. One more is answered with 450."},
+				meaning: "Transfers at a time, listings included. One more is answered with 450, a listing with 451."},
 			{name: "login_checks", kind: kindNumber, absent: "as many as there are processors, and two at least", example: "2",
 				meaning: "Passwords that are checked at a time. One of these places is kept for devices that have logged in from their address before."},
 			{name: "path_length", kind: kindNumber, fallback: "4096", example: "1024",
