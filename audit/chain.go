@@ -82,7 +82,7 @@ func parseHead(line []byte) (h head, err error) {
 // Errors of a log whose records do not follow each other.
 var (
 	errSeq  = errors.New("the sequence has a gap")
-	errPrev = errors.New("the record does not follow the one before it: prev is not that one's hash")
+	errPrev = errors.New("the record does not follow the one before it: prev is not that one's hash, so one of the two was changed")
 	errTime = errors.New("the time is before that of the record before")
 	errUTC  = errors.New("the time is not in the form in which the log writes it")
 )

@@ -67,6 +67,18 @@ func OpenCheckpoint(text []byte, key string) (Checkpoint, error) {
 	return Checkpoint{Origin: lines[0], Size: size, Root: root, Note: string(text)}, nil
 }
 
+// IsKey reports whether text has the form of a verifier key, as it stands in the file checkpoint.pub.
+func IsKey(text string) bool {
+	_, err := note.NewVerifier(strings.TrimSpace(text))
+	return err == nil
+}
+
+// IsCheckpoint reports whether text has the form of a signed note, whoever has signed it.
+func IsCheckpoint(text []byte) bool {
+	_, err := note.Open(text, note.VerifierList())
+	return errors.As(err, new(*note.UnverifiedNoteError))
+}
+
 // loadKey reads the signing key at path, and makes one where there is neither a secret nor a public half. The public half is written
 // to pub, where it stays: a log whose key has changed could not be verified with one key any more.
 func loadKey(path, pub, instance string) (note.Signer, error) {

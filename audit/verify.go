@@ -44,6 +44,7 @@ type Verification struct {
 	Bytes       int64     // of the records
 	Checkpoints int       // in the log, all of them right
 	Covered     uint64    // records up to this one are covered by a checkpoint; 0 without any
+	Alone       bool      // the file checkpoint is missing, although the log has signed heads
 	Outside     uint64    // records up to this one are covered by the checkpoint from elsewhere; 0 without one
 	Key         string    // the verifier key that was used; empty where there is none
 	Root        tlog.Hash // of the tree over all records
@@ -129,6 +130,7 @@ func (v *verifier) collectHeads() error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	v.result.Alone = err != nil
 	if err == nil {
 		if err := v.addHead(file, text, false); err != nil {
 			return err
@@ -271,6 +273,7 @@ func (v *verifier) finish(c *chain) error {
 		e := v.heads[len(v.heads)-1]
 		return fmt.Errorf("%s: %w: %s is of %d records, the last one is %d", v.dir, errCut, e.file, e.Size, c.seq())
 	}
+	v.result.Alone = v.result.Alone && v.result.Checkpoints > 0
 	if first := v.result.First; first > 1 && v.removed < first-1 {
 		return fmt.Errorf("%s: %w: the first is %d, and no record says that retention removed those before it", v.dir, errMissing, first)
 	}

@@ -41,14 +41,40 @@ func TestAuditVerify(t *testing.T) {
 	}
 	key, checkpoint := filepath.Join(dir, "checkpoint.pub"), filepath.Join(dir, "checkpoint")
 	out, status := auditCommand(t, "verify", "--dir", dir, "--key", key, "--checkpoint", checkpoint)
-	if status != 0 || !strings.Contains(out, "is intact: records 1 to ") || !strings.Contains(out, "since the checkpoint given") {
+	if status != 0 || !strings.Contains(out, "is intact: records 1 to ") || !strings.Contains(out, "since the checkpoint given") || strings.Contains(out, "missing") {
 		t.Errorf("status %d:\n%s", status, out)
 	}
 	if out, status = auditCommand(t, "verify", "--dir", t.TempDir()); status != 1 || !strings.Contains(out, "no audit log") {
 		t.Errorf("a directory without a log: status %d:\n%s", status, out)
 	}
+	// A file that was named by mistake is no evidence, neither for the log nor against it.
+	for name, text := range map[string]string{"empty": "", "other": "PRC-002\n"} {
+		wrong := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(wrong, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, flags := range [][]string{{"--key", wrong}, {"--key", key, "--checkpoint", wrong}} {
+			out, status := auditCommand(t, append([]string{"verify", "--dir", dir}, flags...)...)
+			if status != 1 || strings.Contains(out, "intact") || !strings.Contains(out, "in "+wrong) {
+				t.Errorf("%s: status %d:\n%s", flags, status, out)
+			}
+		}
+	}
+	text, err := os.ReadFile(checkpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(checkpoint); err != nil {
+		t.Fatal(err)
+	}
+	if out, status = auditCommand(t, "verify", "--dir", dir); status != 0 || !strings.Contains(out, "missing      the file checkpoint") {
+		t.Errorf("without the file checkpoint: status %d:\n%s", status, out)
+	}
+	if err := os.WriteFile(checkpoint, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	file := filepath.Join(dir, "audit-00000001.jsonl")
-	text, err := os.ReadFile(file)
+	text, err = os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,8 +45,13 @@ func parseTimes(from, to string) (a, b time.Time, err error) {
 	if a, err = parseTime("--from", from); err != nil {
 		return a, b, err
 	}
-	b, err = parseTime("--to", to)
-	return a, b, err
+	if b, err = parseTime("--to", to); err != nil {
+		return a, b, err
+	}
+	if from != "" && to != "" && !a.Before(b) {
+		return a, b, withHint(fmt.Errorf("--from %s is not before --to %s", from, to), "--to is the first moment that does not belong to it any more")
+	}
+	return a, b, nil
 }
 
 func parseTime(flag, text string) (time.Time, error) {

@@ -58,15 +58,23 @@ that had left the appliance before (--checkpoint), with the public key as it was
 	return cmd
 }
 
+// verifyOptions reads the files that the flags name. One that was named by mistake, or is empty, must neither pass for nothing nor
+// speak against a log.
 func verifyOptions(checkpoint, key string) (opts audit.VerifyOptions, err error) {
 	if opts.Checkpoint, err = readFlagFile(checkpoint); err != nil {
 		return opts, fmt.Errorf("--checkpoint: %w", err)
+	}
+	if checkpoint != "" && !audit.IsCheckpoint(opts.Checkpoint) {
+		return opts, withHint(fmt.Errorf("--checkpoint: there is no checkpoint in %s", checkpoint), "a checkpoint is an old copy of the file checkpoint in the directory of the log, or the note of a log.checkpoint record")
 	}
 	text, err := readFlagFile(key)
 	if err != nil {
 		return opts, fmt.Errorf("--key: %w", err)
 	}
 	opts.Key = strings.TrimSpace(string(text))
+	if key != "" && !audit.IsKey(opts.Key) {
+		return opts, withHint(fmt.Errorf("--key: there is no public key of checkpoints in %s", key), "give a copy of the file checkpoint.pub in the directory of the log")
+	}
 	if opts.Checkpoint != nil && opts.Key == "" {
 		return opts, withHint(errors.New("--checkpoint needs --key"), "give the public key that you hold: the one beside the log could have been exchanged with it")
 	}
@@ -104,6 +112,9 @@ func describeVerification(dir string, v audit.Verification, opts audit.VerifyOpt
 		line("signatures", "%s, right by the key given", count(v.Checkpoints, "checkpoint"))
 	}
 	line("signed", "records up to %d", v.Covered)
+	if v.Alone {
+		line("missing", "the file checkpoint: records behind %d may have been cut off with it", v.Last)
+	}
 	if v.Outside > 0 {
 		line("unchanged", "records up to %d since the checkpoint given", v.Outside)
 	}
