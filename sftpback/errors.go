@@ -69,12 +69,15 @@ func isTransient(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
+// errLost says that there is no connection any more.
+var errLost = errors.New("connection lost")
+
 // lost is the error of a request whose connection went away before it was answered.
 func lost(cause error) error {
 	if cause == nil {
 		cause = errors.New("the server closed the SFTP channel")
 	}
-	return &transient{fmt.Errorf("connection lost: %w", withoutEOF(cause))}
+	return &transient{fmt.Errorf("%w: %w", errLost, withoutEOF(cause))}
 }
 
 // isLost reports whether err is that of a request whose channel or connection has ended.

@@ -73,13 +73,13 @@ func (q *stateQueue) run() {
 	}
 }
 
-// gravity says how loud a failed attempt is logged, and what makes it the same as another one. A network that does not answer may
-// come back by itself; a key that does not fit needs somebody.
+// gravity says how loud a failed attempt is logged, and what makes it the same as another one. A network that does not answer, or a
+// server that goes away while it is dialled, may come back by itself; a key that does not fit needs somebody.
 func gravity(err error) (slog.Level, string) {
 	if op := (*net.OpError)(nil); errors.As(err, &op) {
 		return slog.LevelWarn, op.Op + ": " + op.Err.Error() // without the local port, which is another one each time
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errLost) {
 		return slog.LevelWarn, err.Error()
 	}
 	return slog.LevelError, err.Error()

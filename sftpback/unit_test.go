@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"strings"
 	"syscall"
@@ -202,4 +203,19 @@ func FuzzGreet(f *testing.F) {
 			t.Errorf("sizes %d and %d", h.read, h.write)
 		}
 	})
+}
+
+// A server that goes away while it is dialled, as when it is restarted, is no alarm; one whose key does not fit is.
+func TestGravity(t *testing.T) {
+	for name, c := range map[string]struct {
+		err  error
+		want slog.Level
+	}{
+		"gone":      {fmt.Errorf("open SFTP: open channel: %w", lost(errors.New("the server closed the connection"))), slog.LevelWarn},
+		"wrong key": {errors.New("ssh: handshake failed: the host key is another one"), slog.LevelError},
+	} {
+		if level, _ := gravity(c.err); level != c.want {
+			t.Errorf("%s: logged as %v, want %v", name, level, c.want)
+		}
+	}
 }
