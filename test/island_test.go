@@ -51,6 +51,11 @@ func TestIslandOnAndOff(t *testing.T) {
 	if c := s.Conduits[0]; c.Up || c.Connections != 0 || !strings.Contains(c.LastError, "suspended") {
 		t.Errorf("status of the conduit: %+v", c)
 	}
+	since := s.Island.Since
+	g.succeed("island", "on")
+	if s := g.statusNow().Island; !s.Since.Equal(since) || s.Reason != "incident 4711" {
+		t.Errorf("a second island on has changed since when it is one, or why: %+v", s)
+	}
 	if out := g.succeed("island", "off"); out != "island: off\n" {
 		t.Errorf("island off says %q", out)
 	}
@@ -66,7 +71,7 @@ func TestIslandOnAndOff(t *testing.T) {
 			t.Errorf("on record: %+v", r)
 		}
 	}
-	if !slices.Equal(events, []audit.Event{audit.IslandOn, audit.TransferAborted, audit.TransferAborted, audit.IslandOff}) {
+	if !slices.Equal(events, []audit.Event{audit.IslandOn, audit.TransferAborted, audit.TransferAborted, audit.IslandOn, audit.IslandOff}) {
 		t.Errorf("on record: %q", events)
 	}
 }

@@ -81,11 +81,12 @@ type gatewayStatus struct {
 		Digest string `json:"digest"`
 	} `json:"configuration"`
 	Island struct {
-		On       bool     `json:"on"`
-		Complete bool     `json:"complete"`
-		By       []string `json:"by"`
-		Reason   string   `json:"reason"`
-		UID      *int     `json:"uid"`
+		On       bool      `json:"on"`
+		Complete bool      `json:"complete"`
+		By       []string  `json:"by"`
+		Reason   string    `json:"reason"`
+		UID      *int      `json:"uid"`
+		Since    time.Time `json:"since"`
 	} `json:"island"`
 	Zones []struct {
 		Name     string `json:"name"`

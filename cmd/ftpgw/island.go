@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -149,6 +150,10 @@ func (i *island) turn(ctx context.Context, on bool, reason string, by control.Pe
 			Message: "the configuration orders the island, so that the switch cannot lift it: take island = true out and reload"}
 	}
 	set := islandSwitch{On: on, Reason: reason, UID: by.UID, Since: time.Now().UTC()}
+	if held := i.switched(); on && held.On { // it has been one since then, whoever says so again
+		set.Since = held.Since
+		set.Reason = cmp.Or(reason, held.Reason)
+	}
 	text, err := json.Marshal(set)
 	if err != nil {
 		return before, fmt.Errorf("encode the switch of the island: %w", err)
@@ -166,6 +171,13 @@ func (i *island) turn(ctx context.Context, on bool, reason string, by control.Pe
 	who := map[string]string{"uid": strconv.FormatUint(uint64(by.UID), 10), "pid": strconv.Itoa(int(by.PID))}
 	err = i.change(ctx, before, who)
 	return i.status(), errors.Join(err, kept)
+}
+
+// switched is the switch as it stands.
+func (i *island) switched() islandSwitch {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.set
 }
 
 // change brings about what has been ordered. On is carried out before all else, and even if it cannot be put on record.
