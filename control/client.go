@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"os"
 	"syscall"
 )
 
@@ -65,6 +66,8 @@ func (c *Client) Ask(ctx context.Context, method, path string, body, result any,
 func (c *Client) explain(err error) error {
 	var dialling *net.OpError
 	switch {
+	case errors.Is(err, syscall.ECONNREFUSED) && !isSocket(c.path):
+		return fmt.Errorf("%s is not a socket", c.path)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%w, %s", ErrNoGateway, c.path)
 	case errors.Is(err, fs.ErrPermission):
@@ -73,6 +76,12 @@ func (c *Client) explain(err error) error {
 		return fmt.Errorf("ask the gateway: %w", err)
 	}
 	return fmt.Errorf("the gateway hung up: %w (%s): %w", ErrNotAllowed, c.path, err) // without a word, whatever net/http makes of that
+}
+
+// isSocket reports whether there is a socket at path. To connect to another file is refused like a socket to which nobody listens.
+func isSocket(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().Type() == fs.ModeSocket
 }
 
 // receive reads the lines of an answer.

@@ -272,6 +272,14 @@ func TestNobodyAnswers(t *testing.T) {
 	if err := c.Ask(t.Context(), "GET", "/v1/status", nil, nil, nil); !errors.Is(err, ErrNoGateway) {
 		t.Errorf("without a gateway: %v", err)
 	}
+	file := filepath.Join(t.TempDir(), "bay.hcl")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c = NewClient(file)
+	if err := c.Ask(t.Context(), "GET", "/v1/status", nil, nil, nil); errors.Is(err, ErrNoGateway) || err == nil || !strings.HasSuffix(err.Error(), "is not a socket") {
+		t.Errorf("a file that is no socket: %v", err)
+	}
 }
 
 // A request that is being carried out sees the end of the gateway, and is still answered.

@@ -19,6 +19,12 @@ import (
 // ErrState says that an entry is not in a state in which something can be done with it.
 var ErrState = errors.New("the entry is not in a state for this")
 
+// goneError says that there is no such entry. It Is ErrState, too.
+type goneError struct{ id string }
+
+func (e *goneError) Error() string        { return fmt.Sprintf("there is no entry %q in the spool", e.id) }
+func (e *goneError) Is(target error) bool { return target == ErrState }
+
 // Retry has an entry delivered that was set aside or waits for its next attempt.
 func (f *Forwarder) Retry(ctx context.Context, id, who string) (spool.Entry, error) {
 	return f.operate(ctx, id, who, audit.SpoolReleased, "retry", []spool.State{spool.Aside, spool.Waiting}, func(e *spool.Entry) error {
@@ -72,7 +78,7 @@ func (f *Forwarder) take(ctx context.Context, id, what string, from []spool.Stat
 	for {
 		e, ok := f.held.store.Get(id)
 		if !ok {
-			return e, nil, fmt.Errorf("there is no entry %q in the spool: %w", id, ErrState)
+			return e, nil, &goneError{id}
 		}
 		unlock, err := f.held.lock(ctx, e.Conduit, entryPath(e))
 		if err != nil {

@@ -87,6 +87,9 @@ func TestSpoolCommands(t *testing.T) {
 		t.Errorf("discard without a reason: %d %s", o.status, o.stderr)
 	}
 	g.succeed("spool", "discard", list[1].ID, "--reason", "sent by mail")
+	if o := g.operate("spool", "hold", list[1].ID); o.status != 1 || !strings.Contains(o.stderr, "there is no entry \""+list[1].ID+"\" in the spool\n") {
+		t.Errorf("hold of what is gone: %d %s", o.status, o.stderr)
+	}
 	if o := g.operate("spool", "release", list[1].ID); o.status != 1 || !strings.Contains(o.stderr, "no entry") {
 		t.Errorf("release of what is gone: %d %s", o.status, o.stderr)
 	}

@@ -158,6 +158,9 @@ func hintFor(root *cobra.Command, args []string, err error) string {
 		return `the commands are listed by "ftpgw --help"`
 	}
 	if text := err.Error(); strings.HasPrefix(text, "unknown flag") || strings.HasPrefix(text, "unknown shorthand") {
+		if strings.HasSuffix(text, "unknown flag: --config") && strings.Contains(cmd.Use, "FILE|DIR") {
+			return fmt.Sprintf("the configuration is named without a flag: %s FILE|DIR", cmd.CommandPath())
+		}
 		return fmt.Sprintf("the flags are listed by %q", cmd.CommandPath()+" --help")
 	}
 	return ""
