@@ -15,7 +15,7 @@ const flushEvery = 8 << 20
 // flushes. What it has flushed proves nothing: every handle that was written through is flushed at the end all the same. But where the
 // disk could not take something, the server may say so only to the one who asked first; so its error is the upload's.
 type flusher struct {
-	lane
+	lane  // without a channel when that was given back
 	name  string
 	under *sent // FSYNC, while its answer has not been looked at
 	asked int64 // how large the file was when it was sent
@@ -37,6 +37,9 @@ func (u *upload) flushAhead() {
 		u.flusher.open()
 	}
 	u.flusher.follow(u.size)
+	if u.flusher.given {
+		u.flusher.leave(u.conduit.pool.release)
+	}
 }
 
 // open begins to open the file.
@@ -94,16 +97,22 @@ func (f *flusher) wait() error {
 	return f.err
 }
 
-// leave has the file closed and gives the channel back, behind a flush that is under way: whoever had the channel would wait for that.
+// leave has the file closed and gives the channel back, once, behind a flush that is under way: whoever had the channel would wait for
+// that. What the flushes have come to can be asked for all the same.
 func (f *flusher) leave(release func(*channel)) {
-	last := func() {
-		if f.under != nil {
-			<-f.under.call.Done()
-		}
-		f.end(f.name)
-		release(f.ch)
+	if f.ch == nil {
+		return
 	}
-	if f.under == nil || !f.ch.link.goes(last) { // the link has ended, and with it the flush
+	own, under := f.lane, f.under
+	f.lane = lane{}
+	last := func() {
+		if under != nil {
+			<-under.call.Done()
+		}
+		own.end(f.name)
+		release(own.ch)
+	}
+	if under == nil || !own.ch.link.goes(last) { // the link has ended, and with it the flush
 		last()
 	}
 }

@@ -21,14 +21,15 @@ func TestFlushAhead(t *testing.T) {
 	for name, c := range map[string]struct {
 		faults    []sftpfault.Fault
 		published bool
+		channels  int // that the upload has when it is known what has come of the flush
 	}{
-		"done":          {nil, true},
-		"failed":        {[]sftpfault.Fault{{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Fail}}, false},
-		"not supported": {[]sftpfault.Fault{{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Fail, Code: 8}}, true},
-		"not opened":    {[]sftpfault.Fault{{Op: sftpfault.Open, Nth: 2, Kind: sftpfault.Fail}}, true},
+		"done":          {nil, true, 2},
+		"failed":        {[]sftpfault.Fault{{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Fail}}, false, 1},
+		"not supported": {[]sftpfault.Fault{{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Fail, Code: 8}}, true, 1},
+		"not opened":    {[]sftpfault.Fault{{Op: sftpfault.Open, Nth: 2, Kind: sftpfault.Fail}}, true, 1},
 		"failed, and the last one not supported": {[]sftpfault.Fault{
 			{Op: sftpfault.Fsync, Nth: 1, Kind: sftpfault.Fail}, {Op: sftpfault.Fsync, Nth: 2, Kind: sftpfault.Fail, Code: 8},
-		}, false},
+		}, false, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f, s := overLanes(t, nil)
@@ -43,6 +44,9 @@ func TestFlushAhead(t *testing.T) {
 			if _, err := u.Write(rest); err != nil {
 				t.Fatal(err)
 			}
+			if n := f.busy(); n != c.channels {
+				t.Errorf("the upload has %d channels, want %d", n, c.channels)
+			}
 			receipt, err := u.Commit(t.Context(), gateway.Terms{})
 			if c.published != (err == nil) {
 				t.Fatalf("published: %v, want %v", err, c.published)
@@ -55,15 +59,23 @@ func TestFlushAhead(t *testing.T) {
 			if c.published {
 				flushedBeforePublished(t, s.Trace())
 			}
-			f.pool.mu.Lock()
-			defer f.pool.mu.Unlock()
-			for _, ch := range f.pool.links[0].working() {
-				if ch.busy != 0 {
-					t.Errorf("a channel is still taken")
-				}
+			if n := f.busy(); n != 0 {
+				t.Errorf("%d channels are still taken", n)
 			}
 		})
 	}
+}
+
+// busy is how many uses there are of all channels together.
+func (f *far) busy() (n int) {
+	f.pool.mu.Lock()
+	defer f.pool.mu.Unlock()
+	for _, l := range f.pool.links {
+		for _, ch := range l.working() {
+			n += ch.busy
+		}
+	}
+	return n
 }
 
 // flushInMidWrite writes so much that a flush is due, waits until what comes of that is known, and returns what was not written.
@@ -150,14 +162,8 @@ func TestFlushAheadTakesLong(t *testing.T) {
 					}
 				}
 				time.Sleep(time.Second)
-				f.pool.mu.Lock()
-				defer f.pool.mu.Unlock()
-				for _, l := range f.pool.links {
-					for _, ch := range l.working() {
-						if ch.busy != 0 {
-							t.Error("a channel is still taken")
-						}
-					}
+				if n := f.busy(); n != 0 {
+					t.Errorf("%d channels are still taken", n)
 				}
 			})
 		})
