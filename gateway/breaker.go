@@ -20,9 +20,10 @@ const (
 // breaker stops all deliveries on a conduit that does not work, but for one at a time that finds out whether it works again.
 type breaker struct {
 	mu       sync.Mutex
-	open     bool // nothing passes but a probe
-	files    bool // it was files that failed, one after the other: bytes that are accepted say nothing, only a whole file does
-	probing  bool
+	open     bool   // nothing passes but a probe
+	files    bool   // it was files that failed, one after the other: bytes that are accepted say nothing, only a whole file does
+	probing  probe  // the one that is under way, or 0
+	probes   probe  // how many there have been
 	failures int    // in a row, while closed, each of another file
 	last     string // the entry that failed last
 	pause    time.Duration
@@ -32,20 +33,25 @@ type breaker struct {
 	timer    *time.Timer
 }
 
+// probe is an attempt that is to find out whether the conduit works, by its number; 0 is one that was begun while the breaker was closed.
+// What comes of such an attempt, or of a probe that is over, does not end the probe of another.
+type probe uint64
+
 func newBreaker() *breaker { return &breaker{changed: make(chan struct{}), pause: minProbe} }
 
 // enter waits for the turn to deliver: at once while the breaker is closed, else as the next probe.
-func (b *breaker) enter(ctx context.Context) (probe bool, err error) {
+func (b *breaker) enter(ctx context.Context) (probe, error) {
 	for ctx.Err() == nil {
 		b.mu.Lock()
 		if !b.open {
 			b.mu.Unlock()
-			return false, nil
+			return 0, nil
 		}
-		if b.due && !b.probing {
-			b.probing, b.due = true, false
+		if b.due && b.probing == 0 {
+			b.probes++
+			b.probing, b.due = b.probes, false
 			b.mu.Unlock()
-			return true, nil
+			return b.probes, nil
 		}
 		changed := b.changed
 		b.mu.Unlock()
@@ -54,7 +60,7 @@ func (b *breaker) enter(ctx context.Context) (probe bool, err error) {
 		case <-ctx.Done():
 		}
 	}
-	return false, ctx.Err()
+	return 0, ctx.Err()
 }
 
 // wake tells all waiters to look again. b.mu is held.
@@ -68,7 +74,7 @@ func (b *breaker) succeeded() (was bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	was = b.open
-	b.open, b.files, b.probing, b.failures, b.last, b.pause, b.since = false, false, false, 0, "", minProbe, time.Time{}
+	b.open, b.files, b.probing, b.failures, b.last, b.pause, b.since = false, false, 0, 0, "", minProbe, time.Time{}
 	b.stopTimer()
 	if was {
 		b.wake()
@@ -79,13 +85,13 @@ func (b *breaker) succeeded() (was bool) {
 // accepted closes the breaker when the far side has taken a piece of a probe, so that nobody waits until a large file is across; it
 // reports whether it did. It does so only where the conduit was down: the pause before the next probe, should it go down again before a
 // file is across, goes on growing.
-func (b *breaker) accepted() bool {
+func (b *breaker) accepted(p probe) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.open || !b.probing || b.files {
+	if !b.isUnderWay(p) || b.files {
 		return false
 	}
-	b.open, b.probing, b.since = false, false, time.Time{}
+	b.open, b.probing, b.since = false, 0, time.Time{}
 	b.stopTimer()
 	b.wake()
 	return true
@@ -93,7 +99,7 @@ func (b *breaker) accepted() bool {
 
 // failed counts a failure of an entry, and reports whether that opened the breaker. One entry that fails again and again says nothing
 // about the conduit.
-func (b *breaker) failed(entry string) (opened bool) {
+func (b *breaker) failed(p probe, entry string) (opened bool) {
 	b.mu.Lock()
 	if entry != b.last {
 		b.failures++
@@ -102,21 +108,24 @@ func (b *breaker) failed(entry string) (opened bool) {
 	b.files = b.files || b.failures >= tripAfter
 	many := b.files || b.open
 	b.mu.Unlock()
-	return many && b.trip()
+	return many && b.trip(p)
 }
 
-// trip opens the breaker, or ends a probe without success; it reports whether it was closed before.
-func (b *breaker) trip() (opened bool) {
+// isUnderWay reports whether p is a probe that is not over. b.mu is held.
+func (b *breaker) isUnderWay(p probe) bool { return p != 0 && p == b.probing }
+
+// trip opens the breaker, or ends the probe p without success; it reports whether it was closed before.
+func (b *breaker) trip(p probe) (opened bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.open && !b.probing {
+	if b.open && !b.isUnderWay(p) {
 		return false // one of those that were under way when it opened
 	}
 	opened = !b.open
 	if opened {
 		b.since = time.Now()
 	}
-	b.open, b.probing = true, false
+	b.open, b.probing = true, 0
 	b.stopTimer()
 	// Half of the pause is chance, so that several gateways do not come back all at once.
 	b.timer = time.AfterFunc(b.pause/2+rand.N(b.pause/2+1), b.kick)
@@ -124,12 +133,12 @@ func (b *breaker) trip() (opened bool) {
 	return opened
 }
 
-// undecided ends an attempt that says nothing about the conduit.
-func (b *breaker) undecided() {
+// undecided ends a probe that says nothing about the conduit.
+func (b *breaker) undecided(p probe) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.probing {
-		b.probing, b.due = false, true
+	if b.isUnderWay(p) {
+		b.probing, b.due = 0, true
 		b.wake()
 	}
 }

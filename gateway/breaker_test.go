@@ -13,20 +13,20 @@ import (
 func TestBreakerCountsFiles(t *testing.T) {
 	b := newBreaker()
 	for range 10 * tripAfter {
-		if b.failed("one") {
+		if b.failed(0, "one") {
 			t.Fatal("one file has opened it")
 		}
 	}
 	b.succeeded()
 	for i := range tripAfter - 1 {
-		if b.failed(fmt.Sprint(i)) {
+		if b.failed(0, fmt.Sprint(i)) {
 			t.Fatalf("opened after %d files", i+1)
 		}
 	}
 	b.succeeded()
 	opened := 0
 	for i := range tripAfter {
-		if b.failed(fmt.Sprint(i)) {
+		if b.failed(0, fmt.Sprint(i)) {
 			opened++
 		}
 	}
@@ -40,38 +40,43 @@ func TestBreakerCountsFiles(t *testing.T) {
 func TestBreakerProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBreaker()
-		b.trip()
-		passed := make(chan time.Time)
+		b.trip(0)
+		type pass struct {
+			at    time.Time
+			probe probe
+		}
+		passed := make(chan pass)
 		for range 3 {
 			go func() {
 				for {
-					if _, err := b.enter(t.Context()); err != nil {
+					p, err := b.enter(t.Context())
+					if err != nil {
 						return
 					}
-					passed <- time.Now()
+					passed <- pass{time.Now(), p}
 				}
 			}()
 		}
 		begun := time.Now()
 		for range 20 {
-			at := <-passed
+			p := <-passed
 			synctest.Wait()
 			select {
 			case <-passed:
 				t.Fatal("two probes at a time")
 			default:
 			}
-			if at.Sub(begun) > maxProbe {
-				t.Errorf("a probe after %s", at.Sub(begun))
+			if after := p.at.Sub(begun); p.probe == 0 || after > maxProbe {
+				t.Errorf("probe %d after %s", p.probe, after)
 			}
 			begun = time.Now()
-			b.trip()
+			b.trip(p.probe)
 		}
 		b.succeeded()
 		for range 3 {
 			<-passed
 		}
-		b.trip() // those that pass now wait again, and end with the test
+		b.trip(0) // those that pass now wait again, and end with the test
 		for done := false; !done; {
 			synctest.Wait()
 			select {
@@ -90,29 +95,31 @@ func TestBreakerIsClosedByWhatIsAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBreaker()
 		defer b.stop()
-		probe := func() (waited time.Duration) {
+		var own probe
+		try := func() (waited time.Duration) {
 			t.Helper()
 			begun := time.Now()
-			if probe, err := b.enter(t.Context()); !probe || err != nil {
-				t.Fatalf("a probe: %v, %v", probe, err)
+			var err error
+			if own, err = b.enter(t.Context()); own == 0 || err != nil {
+				t.Fatalf("a probe: %v, %v", own, err)
 			}
 			return time.Since(begun)
 		}
-		if b.accepted() {
+		if b.accepted(own) {
 			t.Error("a breaker that is closed was closed")
 		}
 		var last time.Duration
 		for range 10 {
-			b.trip()
-			if b.accepted() {
+			b.trip(own)
+			if b.accepted(own) {
 				t.Error("closed by what no probe has brought")
 			}
-			last = probe()
-			if !b.accepted() || !b.openSince().IsZero() {
+			last = try()
+			if !b.accepted(own) || !b.openSince().IsZero() {
 				t.Error("a probe is accepted, and the breaker is open")
 			}
-			if probe, err := b.enter(t.Context()); probe || err != nil {
-				t.Errorf("behind that: %v, %v", probe, err)
+			if p, err := b.enter(t.Context()); p != 0 || err != nil {
+				t.Errorf("behind that: %v, %v", p, err)
 			}
 		}
 		if last < maxProbe/2 {
@@ -120,19 +127,68 @@ func TestBreakerIsClosedByWhatIsAccepted(t *testing.T) {
 		}
 		b.succeeded()
 		for i := range tripAfter {
-			b.failed(fmt.Sprint(i))
+			b.failed(0, fmt.Sprint(i))
 		}
-		probe()
-		if b.accepted() || b.openSince().IsZero() {
+		try()
+		if b.accepted(own) || b.openSince().IsZero() {
 			t.Error("files fail, and a piece of one has closed the breaker")
 		}
 		if !b.succeeded() {
 			t.Error("a whole file has not closed it")
 		}
-		b.trip()
-		probe()
-		if !b.accepted() {
+		b.trip(own)
+		try()
+		if !b.accepted(own) {
 			t.Error("that files have failed is not over")
+		}
+	})
+}
+
+// What was under way when the breaker opened, and a probe that has made way for another, fail late. That says nothing about the probe that
+// is under way by then, which goes on and is the one that counts.
+func TestLateFailuresEndNoProbe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBreaker()
+		defer b.stop()
+		enter := func() probe {
+			t.Helper()
+			p, err := b.enter(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		early := enter()
+		b.trip(0)
+		slow := enter()
+		b.undecided(slow)
+		second := enter()
+		for _, late := range []probe{early, slow} {
+			if b.trip(late) || b.failed(late, "late") || b.accepted(late) {
+				t.Error("what is over has opened or closed the breaker")
+			}
+			b.undecided(late)
+		}
+		passed := make(chan probe)
+		go func() {
+			p, err := b.enter(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			passed <- p
+		}()
+		time.Sleep(2 * maxProbe)
+		synctest.Wait()
+		select {
+		case p := <-passed:
+			t.Fatalf("probe %d is under way, and %d has passed", second, p)
+		default:
+		}
+		if !b.accepted(second) {
+			t.Error("the probe is not taken for what it is")
+		}
+		if p := <-passed; p != 0 {
+			t.Errorf("behind it comes a probe %d", p)
 		}
 	})
 }

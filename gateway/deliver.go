@@ -94,7 +94,7 @@ func (f *Forwarder) send(ctx context.Context, t *turn, e spool.Entry) (Receipt, 
 		Location: entryLocation(e), Verify: Verification(e.Verify), Require: Requirements{Fsync: e.RequireFsync, Atomic: e.RequireAtomic},
 		Digest: func() []byte { return src.hash.Sum(nil) }, Declared: e.Size,
 	}
-	if t.probe.Load() {
+	if t.probe != 0 {
 		target.Accepted = func() { f.accepted(t) }
 	}
 	up, err := t.remote.Begin(ctx, target)

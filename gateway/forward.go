@@ -201,7 +201,7 @@ func (f *Forwarder) conclude(ctx context.Context, t *turn, e spool.Entry, err er
 		t.undecided()
 		return 0, false
 	case t.isDown(ctx):
-		f.trip(t.route, err)
+		f.trip(t, err)
 		return 0, false
 	case !isRetryable(err):
 		t.undecided()
@@ -210,7 +210,7 @@ func (f *Forwarder) conclude(ctx context.Context, t *turn, e spool.Entry, err er
 		t.undecided()
 		return f.postpone(e, err), false
 	}
-	if t.breaker.failed(e.ID) {
+	if t.breaker.failed(t.probe, e.ID) {
 		f.suspended(t.route, err)
 	}
 	return f.postpone(e, err), false
@@ -237,8 +237,7 @@ func (f *Forwarder) healthy(r *route) {
 
 // accepted is told of a probe whose file the far side has begun to take, while that is under way.
 func (f *Forwarder) accepted(t *turn) {
-	if t.probe.Load() && t.breaker.accepted() {
-		t.probe.Store(false)
+	if t.breaker.accepted(t.probe) {
 		f.resumed(t.route)
 	}
 }
@@ -249,9 +248,9 @@ func (f *Forwarder) resumed(r *route) {
 }
 
 // trip stops all deliveries on a conduit that is down.
-func (f *Forwarder) trip(r *route, err error) {
-	if r.breaker.trip() {
-		f.suspended(r, err)
+func (f *Forwarder) trip(t *turn, err error) {
+	if t.breaker.trip(t.probe) {
+		f.suspended(t.route, err)
 	}
 }
 

@@ -4,7 +4,6 @@ package gateway
 
 import (
 	"context"
-	"sync/atomic"
 
 	"github.com/ftpgw/ftpgw/quota"
 	"github.com/ftpgw/ftpgw/spool"
@@ -21,7 +20,7 @@ type turn struct {
 	*route
 	gate  *gate
 	pace  *quota.Limiter // nil: nothing slows it
-	probe atomic.Bool    // it is to find out whether the conduit works
+	probe probe          // not 0: it is to find out whether the conduit works, as long as the breaker says so
 	slot  bool           // it has one of the conduit's
 	end   []func()
 }
@@ -51,8 +50,8 @@ func (t *turn) queue(ctx context.Context, e spool.Entry) bool {
 	if t.slot = take(ctx, t.slots); !t.slot {
 		return false
 	}
-	probe, err := t.breaker.enter(ctx)
-	t.probe.Store(probe)
+	var err error
+	t.probe, err = t.breaker.enter(ctx)
 	return err == nil
 }
 
@@ -77,11 +76,7 @@ func (t *turn) yield() {
 }
 
 // undecided says that this turn does not tell whether the conduit works.
-func (t *turn) undecided() {
-	if t.probe.CompareAndSwap(true, false) {
-		t.breaker.undecided()
-	}
-}
+func (t *turn) undecided() { t.breaker.undecided(t.probe) }
 
 // wait lets n bytes pass when the bandwidth does. However many they are, nobody waits for them with a slot.
 func (t *turn) wait(ctx context.Context, n int) error {
