@@ -112,6 +112,9 @@ func (p *Reporter) Add(r Record) {
 		if r.TransferFields != nil {
 			i.What, i.Rule, i.Why = r.Op+" "+r.Path, r.Rule, r.Reason
 		}
+		if limit := r.Detail["limit"]; limit != "" { // the rule's reason is why it allows the transfer
+			i.Why = "beyond " + limit + " of " + r.Detail["of"]
+		}
 		count(p.denials, i, 1, r.Time)
 	}
 }

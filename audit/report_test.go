@@ -17,6 +17,12 @@ func TestReport(t *testing.T) {
 	attack := func(event Event, count string) Record {
 		return Record{Event: event, Peer: "10.7.0.9:1024", Detail: map[string]string{"kind": "port", "count": count}}
 	}
+	beyond := func(used string) Record {
+		return Record{
+			Event: DecisionDenied, Device: "relay", TransferFields: &TransferFields{Op: "upload", Path: "/b", Rule: "records", Reason: "PRC-002"},
+			Detail: map[string]string{"limit": "files_per_hour", "of": `rule "records"`, "used": used, "allowed": "600"},
+		}
+	}
 	p := NewReporter(time.Time{}, time.Time{})
 	for i, r := range []Record{
 		{Event: GatewayStart}, {Event: ConfigLoaded},
@@ -26,6 +32,8 @@ func TestReport(t *testing.T) {
 		file(SpoolAside, "append", ""), file(SpoolHeld, "append", ""), file(SpoolDiscarded, "append", ""),
 		attack(SecurityBounce, ""), attack(SecurityBounce, "41"),
 		{Event: LoginLocked, Peer: "10.7.0.9:1025", User: "relay", Detail: map[string]string{"kind": "user"}},
+		{Event: DecisionDenied, Device: "relay", TransferFields: &TransferFields{Op: "upload", Path: "/a", Reason: "no rule matches"}},
+		beyond("600"), beyond("601"),
 		{Event: ControlRequest}, {Event: ControlDone}, {Event: ConduitUp},
 	} {
 		r.Seq = uint64(i + 1)
@@ -38,6 +46,13 @@ func TestReport(t *testing.T) {
 	attacks := []Incident{{What: "security.bounce port", Peer: "10.7.0.9", Count: 42}, {Who: `"relay"`, What: "login.locked user", Peer: "10.7.0.9", Count: 1}}
 	if !slices.Equal(got.Attacks, attacks) {
 		t.Errorf("attacks: %+v", got.Attacks)
+	}
+	denials := []Incident{
+		{Who: "relay", What: "upload /b", Rule: "records", Why: `beyond files_per_hour of rule "records"`, Count: 2},
+		{Who: "relay", What: "upload /a", Why: "no rule matches", Count: 1},
+	}
+	if !slices.Equal(got.Denials, denials) {
+		t.Errorf("denials: %+v", got.Denials)
 	}
 	var events []Event
 	for _, r := range slices.Concat(got.Operators, got.Alarms) {
