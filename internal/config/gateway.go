@@ -5,6 +5,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -99,6 +100,22 @@ func (c *Config) placeState() {
 	}
 }
 
+// separate sees to it that audit log, spool and state have a directory each: their files are locked, kept and believed differently.
+func (d *decoder) separate(c *Config, blocks map[string]hcl.Blocks) {
+	owner := map[string]string{c.Audit.Dir: "the audit log"}
+	claim := func(dir, what string, named hcl.Blocks) {
+		if other, taken := owner[dir]; taken && dir != "" {
+			d.fail(named[0].DefRange, "Shared directory", "%s is the directory of %s and of %s. Give each its own.", dir, other, what)
+			return
+		}
+		owner[dir] = what
+	}
+	claim(c.Gateway.StateDir, "the gateway's state (state_dir)", slices.Concat(blocks["gateway"], blocks["audit"]))
+	if c.Spool != nil {
+		claim(c.Spool.Dir, "the spool", blocks["spool"])
+	}
+}
+
 // defaultGateway is what a configuration without a gateway block means.
 func (d *decoder) defaultGateway() Gateway {
 	return d.gateway(&hcl.Block{Type: "gateway", Body: hcl.EmptyBody()})
@@ -136,6 +153,7 @@ func (d *decoder) config(files []*hcl.File) *Config {
 	for _, block := range blocks["spool"] {
 		c.Spool = d.spool(block)
 	}
+	d.separate(c, blocks)
 	for _, block := range blocks["profile"] {
 		d.profile(block)
 	}
