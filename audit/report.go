@@ -112,8 +112,10 @@ func (p *Reporter) Add(r Record) {
 		if r.TransferFields != nil {
 			i.What, i.Rule, i.Why = r.Op+" "+r.Path, r.Rule, r.Reason
 		}
-		if limit := r.Detail["limit"]; limit != "" { // the rule's reason is why it allows the transfer
+		if limit := r.Detail["limit"]; limit != "" { // with a cause, the rule's reason is why it allows the transfer
 			i.Why = "beyond " + limit + " of " + r.Detail["of"]
+		} else if r.Cause != "" { // what is in the file
+			i.Why = r.Cause
 		}
 		count(p.denials, i, 1, r.Time)
 	}

@@ -34,6 +34,7 @@ func TestReport(t *testing.T) {
 		{Event: LoginLocked, Peer: "10.7.0.9:1025", User: "relay", Detail: map[string]string{"kind": "user"}},
 		{Event: DecisionDenied, Device: "relay", TransferFields: &TransferFields{Op: "upload", Path: "/a", Reason: "no rule matches"}},
 		beyond("600"), beyond("601"),
+		{Event: DecisionDenied, Device: "relay", Cause: "rule records refuses the content: it is text", TransferFields: &TransferFields{Op: "upload", Path: "/c", Rule: "records", Reason: "PRC-002"}},
 		{Event: ControlRequest}, {Event: ControlDone}, {Event: ConduitUp},
 	} {
 		r.Seq = uint64(i + 1)
@@ -50,6 +51,7 @@ func TestReport(t *testing.T) {
 	denials := []Incident{
 		{Who: "relay", What: "upload /b", Rule: "records", Why: `beyond files_per_hour of rule "records"`, Count: 2},
 		{Who: "relay", What: "upload /a", Why: "no rule matches", Count: 1},
+		{Who: "relay", What: "upload /c", Rule: "records", Why: "rule records refuses the content: it is text", Count: 1},
 	}
 	if !slices.Equal(got.Denials, denials) {
 		t.Errorf("denials: %+v", got.Denials)

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -283,6 +284,18 @@ func TestDecidedAgainAtTheEnd(t *testing.T) {
 		}
 		if src.Len() == 0 {
 			t.Error("all of it was read")
+		}
+		if !slices.ContainsFunc(w.log.records, func(r audit.Record) bool {
+			return r.Event == audit.DecisionDenied && r.Path == "/a" && r.Reason == policy.NoRule && *r.Bytes > 10
+		}) {
+			t.Errorf("the denial is not on record: %+v", w.log.records)
+		}
+	})
+	t.Run("announced too large", func(t *testing.T) {
+		w := newWorld(t, policy.Rule{Name: "small", Reason: "r", Ops: upload, MaxSize: 10, Deliver: to("far")})
+		_, err := w.Receive(t.Context(), w.device, gateway.UploadRequest{Op: policy.Upload, Path: "/a", Declared: 11})
+		if r := w.log.last(t); !errors.Is(err, gateway.ErrTooLarge) || r.Event != audit.DecisionDenied || *r.Bytes != 11 {
+			t.Errorf("got %v, on record: %+v", err, r)
 		}
 	})
 	t.Run("elsewhere", func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/ftpgw/ftpgw/audit"
 	"github.com/ftpgw/ftpgw/inspect"
 	"github.com/ftpgw/ftpgw/policy"
 )
@@ -109,8 +110,24 @@ func (in *Incoming) inspectContent(ctx context.Context) error {
 	if in.flaw != nil && len(demand.Types) > 0 {
 		finding += "; as COMTRADE it is wrong: " + in.flaw.Error()
 	}
-	found.Type = comtrade
-	return &ContentError{Rule: in.decision.Rule, Finding: finding, Early: missing && demand.Refuses(found) == ""}
+	as := found
+	as.Type = comtrade
+	refusal := &ContentError{Rule: in.decision.Rule, Finding: finding, Early: missing && demand.Refuses(as) == ""}
+	if refusal.Early {
+		return refusal
+	}
+	return in.refuseContent(found, refusal)
+}
+
+// refuseContent puts on record that the rule which allows the file denies what is in it.
+func (in *Incoming) refuseContent(found policy.Found, refusal *ContentError) error {
+	r := in.session.record(audit.DecisionDenied)
+	r.TransferFields = decisionFields(in.request.Op, in.request.Path, in.decision)
+	r.Content, r.Bytes, r.SHA256, r.Cause = found.Type, &found.Size, found.SHA256, refusal.Error()
+	if err := in.g.note(r); err != nil {
+		return err
+	}
+	return refusal
 }
 
 // expanded is how far the file expands, which is known up to the given number of bytes at least.

@@ -30,7 +30,7 @@ func (m *meteredReader) Read(p []byte) (int, error) {
 	n, err := m.src.Read(p)
 	m.taken += int64(n)
 	if max := m.in.decision.MaxSize; max > 0 && m.in.keep+m.taken > max {
-		return 0, fmt.Errorf("more than %d bytes: %w", max, ErrTooLarge)
+		return 0, fmt.Errorf("more than %d bytes: %w", max, m.in.tooLarge(m.in.keep+m.taken))
 	}
 	if err := m.in.expectAtMost(m.in.keep + m.taken); err != nil {
 		return 0, err

@@ -99,7 +99,7 @@ func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*I
 		}
 	}
 	if max := in.decision.MaxSize; max > 0 && req.Declared != policy.SizeUnknown && in.keep+req.Declared > max {
-		return nil, fmt.Errorf("%d bytes were announced, the limit is %d: %w", in.keep+req.Declared, max, ErrTooLarge)
+		return nil, fmt.Errorf("%d bytes were announced, the limit is %d: %w", in.keep+req.Declared, max, in.tooLarge(in.keep+req.Declared))
 	}
 	if in.grant, err = g.claim(s, in.question, in.decision, in.keep, req.Declared); err != nil {
 		return nil, err
@@ -110,6 +110,16 @@ func (g *Gateway) Receive(ctx context.Context, s Session, req UploadRequest) (*I
 	}
 	in.recorded = g.recordBeside(ctx, in.recordOf(audit.TransferBegin, nil))
 	return in, nil
+}
+
+// tooLarge puts on record that no rule allows a file of this size, or a larger one, and returns ErrTooLarge.
+func (in *Incoming) tooLarge(size int64) error {
+	q := in.question
+	q.Size = size
+	if _, err := in.g.decideQuestion(in.policy, in.session, q); err != nil && !errors.As(err, new(*DeniedError)) {
+		return err
+	}
+	return ErrTooLarge
 }
 
 // findBase looks at the file that is to be continued.

@@ -70,11 +70,11 @@ func TestExpandingContent(t *testing.T) {
 		event   audit.Event
 		finding string
 	}{
-		{"/bomb.gz", bomb.Bytes(), audit.TransferAborted, "rule packed refuses the content: it expands to more than the 4194304 bytes"},
-		{"/nested.zip", zipOf(t, bomb.Bytes()), audit.TransferAborted, "it expands to more than the 4194304 bytes"},
-		{"/ratio.cfg", zipOf(t, make([]byte, 1<<20)), audit.TransferAborted, "to 1048576 bytes, and the rule lets 200 times its size pass"},
-		{"/encrypted.zip", encrypted, audit.TransferAborted, "cannot be judged: as zip it cannot be read: it is encrypted"},
-		{"/cut.zip", harmless[:len(harmless)-1], audit.TransferAborted, "it ends in the middle"},
+		{"/bomb.gz", bomb.Bytes(), audit.DecisionDenied, "rule packed refuses the content: it expands to more than the 4194304 bytes"},
+		{"/nested.zip", zipOf(t, bomb.Bytes()), audit.DecisionDenied, "it expands to more than the 4194304 bytes"},
+		{"/ratio.cfg", zipOf(t, make([]byte, 1<<20)), audit.DecisionDenied, "to 1048576 bytes, and the rule lets 200 times its size pass"},
+		{"/encrypted.zip", encrypted, audit.DecisionDenied, "cannot be judged: as zip it cannot be read: it is encrypted"},
+		{"/cut.zip", harmless[:len(harmless)-1], audit.DecisionDenied, "it ends in the middle"},
 		{"/fault.cfg", []byte("\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 5000)), audit.DecisionDenied, "CIP-007"},
 	}
 	for _, tt := range refused {
