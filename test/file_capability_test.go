@@ -86,7 +86,7 @@ func TestCapabilityForLowPorts(t *testing.T) {
 }
 
 // copyProgram puts a copy of the program where everybody can execute it.
-func copyProgram(t *testing.T, to string) {
+func copyProgram(t testing.TB, to string) {
 	t.Helper()
 	text, err := os.ReadFile(binary(t))
 	if err != nil {
@@ -99,7 +99,7 @@ func copyProgram(t *testing.T, to string) {
 }
 
 // openUp lets everybody into a directory of the test, and the one above it.
-func openUp(t *testing.T, dir string) {
+func openUp(t testing.TB, dir string) {
 	t.Helper()
 	for _, d := range []string{filepath.Dir(dir), dir} {
 		if err := os.Chmod(d, 0o755); err != nil {

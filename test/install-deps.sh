@@ -22,6 +22,7 @@ wanted=(
   "python3 python3"
   "ip iproute2"         # a network namespace that loses its power
   "systemd-analyze systemd"
+  "nsenter util-linux"  # into the machine that a systemd of its own is booted for
   "strace strace"
   "rsyslogd rsyslog"
   "lmnsd_gtls.so rsyslog-gnutls" # TLS of rsyslog, a module

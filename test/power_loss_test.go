@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -91,14 +92,17 @@ func dialIn(t testing.TB, space, addr string) (conn net.Conn) {
 	return conn
 }
 
-// in runs f in a network namespace: a socket and a process belong to that of the thread that makes them.
+// in runs f in a network namespace, which is named as by ip(8) or by its file: a socket and a process belong to that of the thread that makes them.
 func in(t testing.TB, space string, f func() error) {
 	t.Helper()
 	done := make(chan error)
 	go func() {
 		done <- func() error {
 			runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, and with it its place in the namespace
-			file, err := os.Open("/run/netns/" + space)
+			if !filepath.IsAbs(space) {
+				space = filepath.Join("/run/netns", space)
+			}
+			file, err := os.Open(space)
 			if err != nil {
 				return err
 			}
