@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -356,40 +355,6 @@ func (l *logBuffer) wait(text string, limit time.Duration, end <-chan struct{}) 
 			return false
 		}
 	}
-}
-
-// Each gateway gets a block of ports below those that the kernel hands out by itself: the first to listen on, the rest for passive
-// data connections. So ranges are disjoint, and a range is known to be free.
-const (
-	blockSize  = 80
-	firstBlock = 10240
-	lastBlock  = 32000
-)
-
-var nextBlock atomic.Int64
-
-func portBlock(t testing.TB) int {
-	t.Helper()
-	start := int64(os.Getpid()) // spreads runs over the range
-	for range (lastBlock - firstBlock) / blockSize {
-		i := (start + nextBlock.Add(1)) % ((lastBlock - firstBlock) / blockSize)
-		if first := firstBlock + int(i)*blockSize; portsFree(first) {
-			return first
-		}
-	}
-	t.Fatal("no free block of ports")
-	return 0
-}
-
-func portsFree(first int) bool {
-	for port := first; port < first+blockSize; port++ {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err != nil {
-			return false
-		}
-		_ = l.Close()
-	}
-	return true
 }
 
 // eventually waits for something that no event tells of, such as the disappearance of a file on the server.

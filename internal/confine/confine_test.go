@@ -225,10 +225,10 @@ func (o order) in(t *testing.T, program string, more ...string) (out outcome, pi
 	return out, cmd.Process.Pid
 }
 
-// freePorts is the first of two ports that are free.
+// freePorts is the first of two ports that are free, above those of the gateways that package test starts.
 func freePorts(t *testing.T) uint16 {
 	t.Helper()
-	for first := uint16(20000 + os.Getpid()%5000); first < 32000; first += 2 {
+	for first := uint16(32000 + os.Getpid()%500); first < 32768; first += 2 {
 		if listen(first) == nil && listen(first+1) == nil {
 			return first
 		}
