@@ -144,6 +144,10 @@ func TestFullDiskContinues(t *testing.T) {
 	if strings.Join(paths, " ") != "/before /after" {
 		t.Errorf("committed on record: %q", paths)
 	}
+	g.stop()
+	if n := strings.Count(g.log.String(), "ALARM: devices go on without an audit log"); n < 2 { // the first record, and in the end all others
+		t.Errorf("%d alarms about records that were lost:\n%s", n, g.log.String())
+	}
 }
 
 // A gateway that is told to stop while its disk is full stops, with the error as its status, and the log is continued afterwards.

@@ -230,9 +230,11 @@ func (a *appliance) work(ctx context.Context, socket *control.Server, h hooks) (
 	// The conduits outlive the devices: a transfer that finishes within the grace needs them to the end.
 	back, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var running sync.WaitGroup
+	told := a.bound.count()
 	defer func() { // the end of the gateway is the last that is put on record
 		stop()
 		running.Wait()
+		told()
 		err = errors.Join(err, a.log.Record(context.WithoutCancel(ctx), audit.Record{Event: audit.GatewayStop}))
 		a.logger.Info("stopped")
 	}()
