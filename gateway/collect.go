@@ -31,6 +31,38 @@ func (f *Forwarder) collect(e spool.Entry) {
 	}
 }
 
+// resume takes up what an earlier run has left of a set. It may have ended while it let the set go: what it has done that with does not go
+// without the rest. f.mu is held.
+func (f *Forwarder) resume(key string, s *fileSet) {
+	members := f.membersOf(key, s)
+	behind := "" // what the earlier run has let go is what was accepted up to there
+	for _, e := range members {
+		if wasLetGo(e) {
+			behind = max(behind, ticketOf(e).at)
+		}
+	}
+	s.ids = nil
+	var gone []spool.Entry
+	for _, e := range members {
+		if wasLetGo(e) || waitsForSet(e) && e.ID <= behind {
+			gone = append(gone, e)
+			continue
+		}
+		s.ids = append(s.ids, e.ID)
+		if !waitsForSet(e) {
+			f.enqueue(ticketOf(e), laneOf(e))
+		}
+	}
+	if slices.ContainsFunc(gone, waitsForSet) {
+		f.running.Go(func() { f.letGo(key, gone, "") })
+	} else {
+		for _, e := range gone {
+			f.enqueue(ticketOf(e), laneOf(e))
+		}
+	}
+	f.look(key, s)
+}
+
 // look lets a set go where it is whole, and otherwise has it wait for what is missing. f.mu is held.
 func (f *Forwarder) look(key string, s *fileSet) {
 	members := f.membersOf(key, s)
@@ -49,10 +81,10 @@ func (f *Forwarder) look(key string, s *fileSet) {
 	}
 }
 
-// membersOf is what counts of a set in this moment, in the order of the IDs. f.mu is held.
+// membersOf is what counts of a set in this moment, in the order of the IDs: also what waits no more, but for its turn. f.mu is held.
 func (f *Forwarder) membersOf(key string, s *fileSet) (members []spool.Entry) {
 	for _, id := range s.ids {
-		if e, ok := f.held.store.Get(id); ok && e.State == spool.Waiting && waitsForSet(e) && setKey(e) == key {
+		if e, ok := f.held.store.Get(id); ok && e.State == spool.Waiting && e.Set != "" && setKey(e) == key {
 			members = append(members, e)
 		}
 	}
@@ -104,13 +136,16 @@ func (f *Forwarder) overdue(key string, s *fileSet) {
 	f.running.Add(1) // the lock keeps Run from waiting already
 	f.mu.Unlock()
 	defer f.running.Done()
+	if isWhole(members) { // it could not be let go before
+		f.letGo(key, members, "")
+		return
+	}
+	members = slices.DeleteFunc(members, func(e spool.Entry) bool { return !waitsForSet(e) })
 	if len(members) == 0 {
 		return
 	}
 	p, err := planOf(members[len(members)-1])
 	switch {
-	case isWhole(members): // it could not be let go before
-		f.letGo(key, members, "")
 	case err == nil && p.SetOverdue == policy.HoldOverdue:
 		f.again(key, f.holdSet(members, audit.SpoolHeld, "its set is not whole"))
 	default:
@@ -139,8 +174,8 @@ func (f *Forwarder) again(key string, failed []spool.Entry) {
 	f.await(key, s, spoolPause)
 }
 
-// letGo has the files of a set delivered, one behind the other. That they need not wait any more is durable first: after a restart
-// the rest of the set must not wait for what was delivered before.
+// letGo has the files of a set delivered, one behind the other. That they need not wait any more is durable first, and where each has its
+// place: after a restart the rest of the set must neither wait for what was delivered before, nor go in another order.
 func (f *Forwarder) letGo(key string, members []spool.Entry, cause string) {
 	sortSet(members)
 	ids := make([]string, len(members))
@@ -153,7 +188,8 @@ func (f *Forwarder) letGo(key string, members []spool.Entry, cause string) {
 		if e.State != spool.Waiting || setKey(*e) != key {
 			return errPreempted // it is none of the set any more
 		}
-		return release(e)
+		place := 1 + slices.IndexFunc(members, func(m spool.Entry) bool { return m.ID == e.ID })
+		return changePlan(e, func(p *plan) { p.Released, p.Behind, p.Place = true, at, place })
 	})
 	if err != nil {
 		f.logger.Warn("a set of files could not be released, will be tried again", "set", members[0].Set, "error", err)
@@ -172,9 +208,9 @@ func (f *Forwarder) letGo(key string, members []spool.Entry, cause string) {
 	if f.ctx == nil || f.ctx.Err() != nil {
 		return
 	}
-	for i, e := range members {
+	for _, e := range members {
 		if now, ok := f.held.store.Get(e.ID); ok && now.State == spool.Waiting {
-			f.enqueue(ticket{at: at, sub: i + 1, id: e.ID}, laneOf(now))
+			f.enqueue(ticketOf(now), laneOf(now))
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (f *Forwarder) Run(ctx context.Context) {
 	f.mu.Lock()
 	f.starting = false
 	for key, s := range f.sets {
-		f.look(key, s)
+		f.resume(key, s)
 	}
 	f.mu.Unlock()
 	f.purge(ctx)
@@ -108,10 +108,10 @@ func (f *Forwarder) offer(e spool.Entry) {
 	defer f.mu.Unlock()
 	switch {
 	case f.ctx == nil || f.ctx.Err() != nil: // Run finds it in the spool
-	case waitsForSet(e):
+	case waitsForSet(e), f.starting && e.Set != "":
 		f.collect(e)
 	default:
-		f.enqueue(ticket{at: e.ID, id: e.ID}, laneOf(e))
+		f.enqueue(ticketOf(e), laneOf(e))
 	}
 }
 

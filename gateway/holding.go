@@ -113,6 +113,9 @@ type plan struct {
 	Mode *fs.FileMode `json:"mode,omitempty"`
 	// Released says that the file need not wait for others of its set any more.
 	Released bool `json:"released,omitempty"`
+	// Behind and Place say where the file stands that was let go with its set: behind the entry of that ID, as which of the set.
+	Behind string `json:"behind,omitempty"`
+	Place  int    `json:"place,omitempty"`
 	// Superseded says that a newer version of the file is across, which this one would replace.
 	Superseded bool `json:"superseded,omitempty"`
 }

@@ -99,7 +99,7 @@ func (h *holding) move(entries []spool.Entry, from, to Location) error {
 func changeSet(e *spool.Entry) error {
 	return changePlan(e, func(p *plan) {
 		if set := setOf(p.SetKind, entryLocation(*e)); set != e.Set {
-			e.Set, p.Released = set, false
+			e.Set, p.Released, p.Behind, p.Place = set, false, "", 0
 		}
 	})
 }

@@ -18,6 +18,14 @@ type ticket struct {
 	id  string
 }
 
+// ticketOf is the ticket of an entry that need not wait for others.
+func ticketOf(e spool.Entry) ticket {
+	if p, err := planOf(e); err == nil && p.Behind != "" {
+		return ticket{at: p.Behind, sub: p.Place, id: e.ID}
+	}
+	return ticket{at: e.ID, id: e.ID}
+}
+
 // lane holds what follows one another. It is guarded by Forwarder.mu, and has a goroutine while it is not empty.
 type lane struct {
 	tickets []ticket            // in their order

@@ -44,6 +44,12 @@ func waitsForSet(e spool.Entry) bool {
 	return err == nil && !p.Released
 }
 
+// wasLetGo reports whether an entry was let go together with its set.
+func wasLetGo(e spool.Entry) bool {
+	p, err := planOf(e)
+	return err == nil && p.Behind != ""
+}
+
 // mustBeThere reports whether a set is not whole without this file: its configuration, or its data.
 func mustBeThere(e spool.Entry) bool {
 	return extension(e.Path) == ".cfg" || extension(e.Path) == ".dat"
