@@ -75,7 +75,7 @@ func (ch *channel) do(op, remote string, f func() error) error {
 	if isAnswer(err) || (op == "read" || op == "readdir") && err == io.EOF {
 		return translated(err)
 	}
-	ch.dead.Store(true) // nobody else shall be sent here until the end of the channel has been noticed everywhere
+	ch.leave() // nobody else shall be sent here until the end of the channel has been noticed everywhere
 	if !isLost(err) {
 		// It could not be sent, or what came back is not SFTP: either way nothing more can be learned here.
 		ch.link.fail(err)

@@ -36,11 +36,18 @@ const (
 // request it behaves: everything is an empty directory, and every change goes well.
 type evil struct {
 	answer  func(kind byte, id uint32) []byte
-	version []byte // the body of the answer to INIT; nil for a plain one
+	version []byte                                                         // the body of the answer to INIT; nil for a plain one
+	served  func() (answer func(kind byte, id uint32) []byte, over func()) // where not nil, called for each channel
 }
 
 // serve talks to one client until either side ends.
 func (e *evil) serve(c io.ReadWriter) {
+	answer := e.answer
+	if e.served != nil {
+		var over func()
+		answer, over = e.served()
+		defer over()
+	}
 	for {
 		head := make([]byte, 5)
 		if _, err := io.ReadFull(c, head); err != nil {
@@ -57,8 +64,8 @@ func (e *evil) serve(c io.ReadWriter) {
 			out = frame(evilVersion, e.version)
 		case kind == fxpInit:
 			out = frame(evilVersion, u32(nil, 3))
-		case e.answer != nil:
-			out = e.answer(kind, id)
+		case answer != nil:
+			out = answer(kind, id)
 		}
 		if out == nil {
 			out = behave(kind, id)
@@ -381,5 +388,36 @@ func TestEvilBanner(t *testing.T) {
 				t.Errorf("the heap grew by %d MiB", grown>>20)
 			}
 		})
+	}
+}
+
+// A channel that was given up because of what came back is closed: a server cannot have more and more of them opened.
+func TestGivenUpChannelsAreClosed(t *testing.T) {
+	var all, open, most atomic.Int64
+	c := overEvil(t, &evil{served: func() (answer func(byte, uint32) []byte, over func()) {
+		most.Store(max(most.Load(), open.Add(1)))
+		over = func() { open.Add(-1) }
+		if all.Add(1) == 1 { // that of the root, and of whoever finds no other one
+			return nil, over
+		}
+		return func(kind byte, id uint32) []byte {
+			if kind != 17 { // STAT
+				return nil
+			}
+			return frame(evilStatus, text(text(u32(u32(nil, id), 1), ""), "")) // the end of the file, of which nobody has asked
+		}, over
+	}})
+	ch, err := c.pool.acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.pool.release(ch)
+	for all.Load() < 3*maxChannels {
+		if _, err := c.Stat(t.Context(), at("/x")); err != nil && !gateway.IsTemporary(err) {
+			t.Fatal(err)
+		}
+	}
+	if most.Load() > maxChannels+2 { // those that are just being closed
+		t.Errorf("%d channels were open at the same time", most.Load())
 	}
 }

@@ -216,3 +216,39 @@ func TestFlushAheadLosesItsConnection(t *testing.T) {
 		})
 	}
 }
+
+// A server that cannot flush may tell with the closing of a file that it could not store all of it, and each channel is told of what was
+// written on it.
+func TestOneCloseFails(t *testing.T) {
+	for name, nth := range map[string]int{"the second": 1, "the first": 2} {
+		t.Run(name, func(t *testing.T) {
+			f, s := overLanes(t, nil)
+			f.home(t)
+			u := f.begin(t, "/x").(*upload)
+			u.far = false // for now
+			if _, err := u.Write(noise(laneAfter + faultPacket)); err != nil {
+				t.Fatal(err)
+			}
+			u.far = true
+			eventually(t, "another channel to have it open", func() bool {
+				if len(u.lanes) == 1 {
+					u.widen()
+				}
+				return len(u.lanes) == 2 && u.isOpen(u.lanes[1])
+			})
+			u.far = false
+			if _, err := u.Write(noise(4 * faultPacket)); err != nil {
+				t.Fatal(err)
+			}
+			for i := range u.lanes {
+				s.Arm(sftpfault.Fault{Op: sftpfault.Fsync, Nth: i + 1, Kind: sftpfault.Fail, Code: 8})
+			}
+			closing := s.Arm(sftpfault.Fault{Op: sftpfault.Close, Nth: nth, Kind: sftpfault.Fail})
+			if r, err := u.Commit(t.Context(), gateway.Terms{}); err == nil {
+				t.Errorf("published: %+v", r)
+			}
+			<-closing.Struck()
+			f.wantFiles(t)
+		})
+	}
+}

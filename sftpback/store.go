@@ -34,6 +34,11 @@ func (u *upload) store(ctx context.Context, pace func(n int) error) (gateway.Rec
 	if u.stored, err = seen(inspected); err != nil {
 		return receipt, u.storing("fstat", err)
 	}
+	if !receipt.Fsynced {
+		if err := u.closeOthers(); err != nil {
+			return receipt, u.storing("close", err)
+		}
+	}
 	u.narrow()
 	receipt.Bytes = u.stored.Size()
 	if receipt.Bytes != u.size {
@@ -72,6 +77,21 @@ func (u *upload) conclusion(ctx context.Context) (last func() error, inspected [
 		send()
 	}
 	return last, inspected, err
+}
+
+// closeOthers closes the file on all lanes but the first. Where it has not been flushed, that may be what brings to light that something
+// could not be stored, and each lane is told of what was written on it.
+func (u *upload) closeOthers() error {
+	for _, l := range u.lanes[1:] {
+		if !l.opened {
+			continue
+		}
+		l.opened = false
+		if err := l.ch.closeHandle(l.handle, u.temp); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // closesLate reports whether the file is closed in one flight with its rename: where it has been flushed, so that closing it changes
