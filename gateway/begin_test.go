@@ -60,6 +60,32 @@ func TestRecordedBeforeFirstByte(t *testing.T) {
 	}
 }
 
+// Nor is a directory made there, whose name can be what a device has sent.
+func TestNoDirectoryUnrecorded(t *testing.T) {
+	w := newWorld(t, filedUnder(t, `"/records/${file.name}/data"`))
+	full := errors.New("the disk is full")
+	looked := make(chan struct{})
+	w.log.refuse = func(r audit.Record) error {
+		if r.Event != audit.TransferBegin {
+			return nil
+		}
+		<-looked
+		return full
+	}
+	w.far.Fail = func(s memremote.Step, name string) error {
+		switch {
+		case s == memremote.Look && name == "/records":
+			close(looked)
+		case s == memremote.Change:
+			t.Errorf("%s was made", name)
+		}
+		return nil
+	}
+	if err := w.upload("/secret", strings.NewReader("data")); !errors.Is(err, full) {
+		t.Errorf("%v, want %v", err, full)
+	}
+}
+
 // A log that is known to have failed refuses a transfer before the device is told to send.
 func TestNothingBeginsUnrecorded(t *testing.T) {
 	w := newWorld(t, all("far"))

@@ -53,3 +53,16 @@ func makeParents(ctx context.Context, remote Remote, l Location) error {
 	}
 	return nil
 }
+
+// recordedFirst is a Remote on which no directory is made before something is on record.
+type recordedFirst struct {
+	Remote
+	recorded func() error // waits for that
+}
+
+func (r recordedFirst) Mkdir(ctx context.Context, l Location) error {
+	if err := r.recorded(); err != nil {
+		return err
+	}
+	return r.Remote.Mkdir(ctx, l)
+}

@@ -15,18 +15,23 @@ import (
 	"github.com/ftpgw/ftpgw/policy"
 )
 
-// A rule's path is where the file is found, below the conduit's root, with both paths on record.
-func TestUploadIsPublishedWhereTheRuleSays(t *testing.T) {
-	const text = `"/records/${device.name}/${file.ext}/${file.name}${file.name}"`
-	expr, diags := hclsyntax.ParseExpression([]byte(text), "path", hcl.InitialPos)
+// filedUnder is a rule that says where files are published.
+func filedUnder(t *testing.T, path string) policy.Rule {
+	t.Helper()
+	expr, diags := hclsyntax.ParseExpression([]byte(path), "path", hcl.InitialPos)
 	if diags.HasErrors() {
 		t.Fatal(diags)
 	}
 	rule := all("far")
-	if rule.PathTemplate, diags = policy.NewLanguage(nil).CompileTemplate(expr, text); diags.HasErrors() {
+	if rule.PathTemplate, diags = policy.NewLanguage(nil).CompileTemplate(expr, path); diags.HasErrors() {
 		t.Fatal(diags)
 	}
-	w := newWorld(t, rule)
+	return rule
+}
+
+// A rule's path is where the file is found, below the conduit's root, with both paths on record.
+func TestUploadIsPublishedWhereTheRuleSays(t *testing.T) {
+	w := newWorld(t, filedUnder(t, `"/records/${device.name}/${file.ext}/${file.name}${file.name}"`))
 	for _, content := range []string{"first", "second"} { // the directories are missing, then there
 		if err := w.upload("/in/a.cfg", strings.NewReader(content)); err != nil {
 			t.Fatal(err)

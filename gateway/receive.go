@@ -178,7 +178,8 @@ func (in *Incoming) Take(ctx context.Context, src io.Reader) (int64, error) {
 func (in *Incoming) begin(ctx context.Context) error {
 	// What is spooled gets its directories when it is delivered.
 	if in.decision.Deliver.Path != "" && in.decision.Deliver.Acknowledge != policy.Spooled {
-		if err := makeParents(ctx, in.remote, in.location()); err != nil {
+		// Their names can be the device's words.
+		if err := makeParents(ctx, recordedFirst{in.remote, in.recorded}, in.location()); err != nil {
 			return err
 		}
 	}
