@@ -83,14 +83,14 @@ func (h *holding) move(entries []spool.Entry, from, to Location) error {
 		e.Home, e.Path = to.Home, path.Join(to.Path, rest)
 		return changeSet(e)
 	})
-	if err != nil {
-		return fmt.Errorf("spool: %w", err)
-	}
-	for _, was := range entries {
-		if e, ok := h.store.Get(was.ID); ok {
+	for _, was := range entries { // after an error some are renamed all the same
+		if e, ok := h.store.Get(was.ID); ok && e.Version != was.Version {
 			h.added(e)
 		}
 		h.left(was)
+	}
+	if err != nil {
+		return fmt.Errorf("spool: %w", err)
 	}
 	return nil
 }
