@@ -55,6 +55,7 @@ func TestUnderSystemd(t *testing.T) {
 		{"killed", underSystemdKilled},
 		{"hangs", underSystemdHangs},
 		{"stop", underSystemdStop},
+		{"elsewhere", underSystemdElsewhere},
 	} {
 		if !t.Run(part.name, func(t *testing.T) {
 			inner := *m
@@ -294,9 +295,10 @@ func underSystemdHangs(t *testing.T, m *machine) {
 	}
 }
 
-// A transfer that is under way ends in order before the gateway does.
+// A transfer that is under way ends in order before the gateway does, also where that takes longer than the unit would wait by itself.
 func underSystemdStop(t *testing.T, m *machine) {
-	m.setting("# as it is delivered")
+	const patient = 5 * time.Second
+	m.setting("TimeoutStopSec=" + patient.String())
 	f := m.login("relay-12")
 	data := m.connect("10.7.0.12", f.epsv())
 	f.expect(150, "STOR /events/late.dat")
@@ -307,6 +309,8 @@ func underSystemdStop(t *testing.T, m *machine) {
 	if state := m.property("ActiveState"); state != "deactivating" {
 		t.Errorf("the unit is %s", state)
 	}
+	stopping := time.Now()
+	eventually(t, "systemd would have waited long enough", func() bool { return time.Since(stopping) > patient+time.Second })
 	write(t, data, sent[50_000:])
 	if err := data.Close(); err != nil {
 		t.Fatal(err)
@@ -324,5 +328,22 @@ func underSystemdStop(t *testing.T, m *machine) {
 		t.Errorf("audit verify: %s", out)
 	} else if records, err := strconv.Atoi(n[1]); err != nil || records < 50 {
 		t.Errorf("%s records, %v", n[1], err)
+	}
+}
+
+// The log, the state and the control socket are where a drop-in lets them be.
+func underSystemdElsewhere(t *testing.T, m *machine) {
+	m.run("install", "-d", "-m", "750", "-o", "ftpgw", "-g", "ftpgw", "/srv/audit")
+	m.run("sed", "-i", "s|/var/lib/ftpgw/audit|/srv/audit/log|", "/etc/ftpgw/substation.hcl")
+	m.configure("control.hcl", "gateway {\n  control = \"/run/ftpgw/control.sock\"\n}\n")
+	m.setting("ReadWritePaths=/srv/audit\nRuntimeDirectory=ftpgw\nRuntimeDirectoryMode=0700")
+	if out := m.run("ftpgw", "status", "--config", "/etc/ftpgw"); !strings.Contains(out, "audit log      record ") {
+		t.Errorf("status:\n%s", out)
+	}
+	m.run("systemctl", "reload", "ftpgw")
+	m.run("curl", "-sS", "--interface", "10.7.0.12", "-T", "/share/sent.dat", "ftp://relay-12:"+relayPassword+"@10.7.0.1/events/elsewhere.dat")
+	m.run("systemctl", "stop", "ftpgw")
+	if out := m.run("ftpgw", "audit", "verify", "--dir", "/srv/audit/log"); !strings.Contains(out, "intact") {
+		t.Errorf("audit verify:\n%s", out)
 	}
 }
