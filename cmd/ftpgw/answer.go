@@ -14,6 +14,7 @@ import (
 type answer struct {
 	question policy.Question
 	login    string // why the login is refused; empty where it is not
+	name     string // why the path is refused, whatever the rules are; empty where it is not
 	decision policy.Decision
 	steps    []policy.Step
 	limits   []boundUsage
@@ -27,6 +28,8 @@ func (a answer) text() string {
 	switch {
 	case a.login != "":
 		out.WriteString("denied: no login\n")
+	case a.name != "":
+		out.WriteString("denied: no name for a file\n")
 	case d.Verdict == policy.Denied && d.Rule == "":
 		out.WriteString("denied: by default\n")
 	case d.Verdict == policy.Pending:

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/inspect"
 	"github.com/ftpgw/ftpgw/internal/config"
 	"github.com/ftpgw/ftpgw/policy"
@@ -85,13 +87,13 @@ func explain(env environment, f explainFlags) error {
 	if err != nil {
 		return err
 	}
-	a := answer{question: q, login: loginRefusal(device, q.Peer)}
-	if a.login == "" {
+	a := answer{question: q, login: loginRefusal(device, q.Peer), name: nameRefusal(f.path)}
+	if refusal := cmp.Or(a.login, a.name); refusal != "" {
+		a.decision = policy.Decision{Verdict: policy.Denied, Reason: refusal}
+	} else {
 		a.decision, a.steps = cfg.Policy.Explain(q)
 		a.decision = withContent(a.decision, q)
 		a.limits, a.note = readLimits(env, cfg, a.decision, q.Device)
-	} else {
-		a.decision = policy.Decision{Verdict: policy.Denied, Reason: a.login}
 	}
 	if f.json {
 		err = json.NewEncoder(env.stdout).Encode(a.document())
@@ -122,6 +124,18 @@ func loginRefusal(d config.Device, peer netip.Addr) string {
 		return ""
 	}
 	return fmt.Sprintf("the login is refused: %s is not in device %q's from = %s", peer, d.Name, d.From)
+}
+
+// nameRefusal says why the gateway would not ask the policy about such a path, but refuse it; empty where it would.
+func nameRefusal(name string) string {
+	err := gateway.CheckPath(path.Clean(name))
+	if below := path.Clean(strings.TrimLeft(name, "/")); strings.HasPrefix(below, "../") { // the root itself is not left with ".."
+		err = gateway.ErrClimbs
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // question turns the flags into a policy.Question.
