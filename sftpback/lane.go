@@ -55,6 +55,10 @@ func (u *upload) widen() {
 	if ch == nil {
 		return
 	}
+	if !ch.ordered() { // behind one address there can be several servers
+		u.conduit.pool.release(ch)
+		return
+	}
 	opening, err := ch.send("open", u.temp, func() *wire.Call { return ch.client.Open(u.temp, wire.FlagWrite) })
 	if err != nil {
 		u.conduit.pool.release(ch)
