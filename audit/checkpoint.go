@@ -102,7 +102,7 @@ func loadKey(path, pub, instance string) (note.Signer, error) {
 		return nil, fmt.Errorf("%s does not hold a signing key: %w", path, err)
 	}
 	if key.Name() != origin(instance) {
-		return nil, fmt.Errorf("%s is the key of %s, this log is %s", path, key.Name(), origin(instance))
+		return nil, fmt.Errorf("%s is the key of %s, this log is %s; where it is a new one, move the key to the log that it belongs to, and another is made", path, key.Name(), origin(instance))
 	}
 	mine, err := publicHalf(string(secret))
 	switch {

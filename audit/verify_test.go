@@ -318,3 +318,27 @@ func TestKeys(t *testing.T) {
 		t.Error("a checkpoint of another log was accepted")
 	}
 }
+
+// Where a log is kept as evidence and another begun, the key goes with the old one: the error says so, and a key is made then.
+func TestKeyOfAnotherLog(t *testing.T) {
+	old, dir := t.TempDir(), t.TempDir()
+	fillLog(t, old, 1)
+	state := filepath.Join(t.TempDir(), "checkpoint.key")
+	write(t, state, read(t, filepath.Join(old, "checkpoint.key")))
+	if _, err := Open(dir, Options{Key: state}); err == nil || !strings.Contains(err.Error(), "move the key to the log that it belongs to") {
+		t.Errorf("the key of another log: %v", err)
+	}
+	if err := os.Remove(state); err != nil {
+		t.Fatal(err)
+	}
+	l, err := Open(dir, Options{Key: state})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if read(t, state) == read(t, filepath.Join(old, "checkpoint.key")) {
+		t.Error("both logs have one key")
+	}
+}
