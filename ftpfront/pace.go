@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// unknownCost is what a line that is no command costs before login, in commands.
+	// unknownCost is what a line that is no command costs, in commands.
 	unknownCost = 5
 	// transferRefund is given back for a transfer that has succeeded: whoever moves files is not idling, and is bounded by that.
 	transferRefund = 16

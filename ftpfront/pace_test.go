@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"runtime"
 	"strings"
 	"testing"
@@ -154,6 +155,32 @@ func TestBadCommands(t *testing.T) {
 				t.Errorf("%d are on record", bad)
 			}
 		})
+	}
+}
+
+// A line that is no command counts as five that are, before login and behind it.
+func TestBadCommandsCountFiveTimes(t *testing.T) {
+	l := Limits{CommandsPerSecond: 100, CommandsBeforeLogin: 100}
+	for _, device := range []string{"", "relay"} {
+		visit, err := newDoors(l, new(places)).enter(netip.MustParseAddr("192.0.2.1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &session{zone: &zone{Zone: Zone{Limits: l}}, visit: visit}
+		s.who.Device = device
+		for _, known := range []bool{false, true} { // what is taken first is whole, what comes later may have come back in part
+			s.pace.commands, visit.commands = bucket{}, bucket{}
+			if err := s.spend(known); err != nil {
+				t.Fatal(err)
+			}
+			want := 1.0
+			if !known {
+				want = 5
+			}
+			if got := s.pace.commands.spent + visit.commands.spent; got != want {
+				t.Errorf("device %q, a command: %v: counted as %v, want %v", device, known, got, want)
+			}
+		}
 	}
 }
 

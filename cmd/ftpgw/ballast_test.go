@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"strings"
 	"testing"
 )
 
@@ -114,4 +115,15 @@ func presentPages(t *testing.T, b []byte) (present int) {
 		present += int(binary.LittleEndian.Uint64(entries) >> 63)
 	}
 	return present
+}
+
+// What is said of the ballast to operators is what it is.
+func TestBallastIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/limits.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if said := fmt.Sprintf("lets %d MiB of garbage come together", ballastSize>>20); !strings.Contains(string(text), said) {
+		t.Errorf("docs/limits.md does not say that the gateway %s", said)
+	}
 }
