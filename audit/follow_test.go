@@ -113,7 +113,7 @@ func TestFilter(t *testing.T) {
 		TransferFields: &TransferFields{Path: "/events/a.cfg", Op: "upload", Bytes: &size, SHA256: "abcdef", Receipt: &Receipt{Path: "/ingest/a.cfg"}},
 	}
 	for _, f := range []Filter{
-		{}, {Device: "relay-12"}, {Event: "transfer.*"}, {Event: "transfer."}, {Event: "transfer.committed"}, {Path: "/events/*"},
+		{}, {Device: "relay-12"}, {Event: "transfer.*"}, {Event: "trans*"}, {Event: "transfer."}, {Event: "transfer.committed"}, {Path: "/events/*"},
 		{Path: "/ingest/a.cfg"}, {Digest: "ABC"}, {From: r.Time}, {To: r.Time.Add(1)}, {Zone: "z", Session: "s", Digest: "abcdef"},
 	} {
 		if !f.Match(r) {
@@ -121,7 +121,7 @@ func TestFilter(t *testing.T) {
 		}
 	}
 	for _, f := range []Filter{
-		{Device: "relay"}, {Event: "transfer"}, {Event: "command"}, {Event: "trans*"}, {Path: "/events"}, {Digest: "b"}, {From: r.Time.Add(1)}, {To: r.Time},
+		{Device: "relay"}, {Event: "transfer"}, {Event: "command"}, {Event: "trans"}, {Path: "/events"}, {Digest: "b"}, {From: r.Time.Add(1)}, {To: r.Time},
 		{Zone: "x"}, {Session: "x"},
 	} {
 		if f.Match(r) {

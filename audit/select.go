@@ -11,7 +11,7 @@ import (
 // Filter selects records. An empty field selects all; a record must meet every field that is not.
 type Filter struct {
 	Device, Session, Zone string
-	// Event is the name of an event, or the beginning of some: "transfer." and "transfer.*" are all events of transfers.
+	// Event is the name of an event, or the beginning of some: "transfer.", "transfer.*" and "transfer*" are all events of transfers.
 	Event string
 	// Path is a path as the device sees it, or a pattern of package path; To and the remote path of a receipt count, too.
 	Path string
@@ -23,11 +23,10 @@ type Filter struct {
 // Match reports whether the filter selects r.
 func (f Filter) Match(r Record) bool {
 	same := func(want, got string) bool { return want == "" || want == got }
-	event := strings.TrimSuffix(f.Event, "*")
 	switch {
 	case !same(f.Device, r.Device), !same(f.Session, r.Session), !same(f.Zone, r.Zone):
 		return false
-	case event != string(r.Event) && event != "" && !(strings.HasSuffix(event, ".") && strings.HasPrefix(string(r.Event), event)):
+	case f.Event != "" && !f.matchEvent(r.Event):
 		return false
 	case !f.From.IsZero() && r.Time.Before(f.From), !f.To.IsZero() && !r.Time.Before(f.To):
 		return false
@@ -37,6 +36,14 @@ func (f Filter) Match(r Record) bool {
 		return false
 	}
 	return true
+}
+
+func (f Filter) matchEvent(e Event) bool {
+	begin, several := strings.CutSuffix(f.Event, "*")
+	if several || strings.HasSuffix(begin, ".") {
+		return strings.HasPrefix(string(e), begin)
+	}
+	return string(e) == f.Event
 }
 
 func (f Filter) matchPath(r Record) bool {

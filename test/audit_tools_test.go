@@ -66,8 +66,17 @@ rule "events" {
 	if !strings.Contains(out, "delete /event.dat reason: no rule matches") {
 		t.Errorf("a denial is shown without its reason:\n%s", out)
 	}
-	if out, status = auditCommand(t, "show", "--dir", g.auditDir, "--event", "desicion.denied"); status != 0 || !strings.Contains(out, "no record") {
+	if out, status = auditCommand(t, "show", "--dir", g.auditDir, "--event", "desicion.denied"); status != 0 || !strings.Contains(out, `no event "desicion.denied". Did you mean "decision.denied"?`) {
+		t.Errorf("show of an event that is misspelt: status %d:\n%s", status, out)
+	}
+	if out, status = auditCommand(t, "show", "--dir", g.auditDir, "--event", "decision*", "--device", "nobody"); status != 0 || !strings.Contains(out, "no record") {
 		t.Errorf("show of nothing: status %d:\n%s", status, out)
+	}
+	if out, _ = auditCommand(t, "show", "--dir", g.auditDir, "--event", "decision*"); !strings.Contains(out, "decision.denied") {
+		t.Errorf("events that begin like this:\n%s", out)
+	}
+	if out, status = auditCommand(t, "show", "--dir", g.auditDir, "--path", "/event["); status != 1 || !strings.Contains(out, "syntax error in pattern") {
+		t.Errorf("a pattern that is none: status %d:\n%s", status, out)
 	}
 
 	for _, format := range []string{"markdown", "html", "csv"} {

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"os/signal"
+	"path"
 	"slices"
 	"strings"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ftpgw/ftpgw/audit"
+	"github.com/ftpgw/ftpgw/internal/config"
 )
 
 // filterFlags are the flags that select records.
@@ -84,8 +86,12 @@ func newAuditShowCommand(env environment) *cobra.Command {
 			if filter.From, filter.To, err = parseTimes(filter.from, filter.to); err != nil {
 				return err
 			}
-			out, shown := bufio.NewWriter(env.stdout), 0
+			if _, err := path.Match(filter.Path, ""); err != nil {
+				return fmt.Errorf("--path %q: %w", filter.Path, err)
+			}
+			out, shown, events := bufio.NewWriter(env.stdout), 0, map[string]bool{}
 			show := func(line []byte, r audit.Record) error {
+				events[string(r.Event)] = true
 				if !filter.Match(r) {
 					return nil
 				}
@@ -106,7 +112,7 @@ func newAuditShowCommand(env environment) *cobra.Command {
 			if err := errors.Join(eachLine(dir.dir, show), out.Flush()); err != nil || shown > 0 {
 				return err
 			}
-			_, err = fmt.Fprintln(env.stderr, "no record of the log is like that")
+			_, err = fmt.Fprintln(env.stderr, nothingShown(filter, slices.Collect(maps.Keys(events))))
 			return err
 		},
 	}
@@ -115,6 +121,14 @@ func newAuditShowCommand(env environment) *cobra.Command {
 	cmd.Flags().BoolVar(&asJSON, "json", false, "show the lines of the log itself")
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with new records until interrupted")
 	return cmd
+}
+
+// nothingShown says that no record was selected. A review must not take the name of an event that is misspelt for good news.
+func nothingShown(f filterFlags, events []string) string {
+	if f.Event == "" || slices.ContainsFunc(events, func(e string) bool { return audit.Filter{Event: f.Event}.Match(audit.Record{Event: audit.Event(e)}) }) {
+		return "no record of the log is like that"
+	}
+	return strings.TrimSpace(fmt.Sprintf("the log has no event %q. %s", f.Event, config.Suggest(f.Event, "events in it", events)))
 }
 
 // followLog shows a log and what comes, until the program is told to end.
