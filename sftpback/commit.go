@@ -68,6 +68,9 @@ func (u *upload) publish(ctx context.Context, hold func() error) (atomic bool, e
 		return false, err
 	}
 	defer unlock()
+	if err := u.settleEarlier(ctx); err != nil {
+		return false, err
+	}
 	if u.target.Base != nil {
 		if err := u.compare(ctx); err != nil {
 			return false, err
@@ -80,6 +83,18 @@ func (u *upload) publish(ctx context.Context, hold func() error) (atomic bool, e
 		return false, err
 	}
 	return u.rename(context.WithoutCancel(ctx))
+}
+
+// settleEarlier sees to it that no earlier upload to the same name, of whose rename nobody knows the end, replaces this one: a request can
+// be on its way for minutes after its connection was given up.
+func (u *upload) settleEarlier(ctx context.Context) error {
+	for _, temp := range u.conduit.leftovers.before(u.final) {
+		if err := u.ch.remove(ctx, temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return &transient{fmt.Errorf("an earlier upload may still come to this name: %w", err)}
+		}
+		u.conduit.dirs.leave(u.conduit.leftovers.done(temp))
+	}
+	return nil
 }
 
 // rename renames, and finds out what has come of it where the answer does not say.
@@ -224,6 +239,6 @@ func (u *upload) happened(ctx context.Context, ch *channel) (bool, error) {
 }
 
 func (u *upload) unknown(cause error) error {
-	u.conduit.leftovers.add(u.temp, u.dir())
+	u.conduit.leftovers.addRename(u.temp, u.dir(), u.final)
 	return &transient{fmt.Errorf("%w: %w", errUnknown, cause)}
 }

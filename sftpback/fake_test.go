@@ -26,6 +26,7 @@ type fake struct {
 	stat   func(fs.FileInfo) fs.FileInfo
 	list   func([]fs.FileInfo) []fs.FileInfo
 	rename func(from, to string) error
+	remove func(p string) error
 }
 
 func (s *fake) Fileread(r *sftp.Request) (io.ReaderAt, error) {
@@ -49,6 +50,9 @@ func (s *fake) Filecmd(r *sftp.Request) error {
 	case "Mkdir":
 		return os.Mkdir(p, 0o700)
 	case "Remove":
+		if s.remove != nil {
+			return s.remove(p)
+		}
 		return os.Remove(p)
 	case "Rename", "PosixRename":
 		to := filepath.Join(s.dir, r.Target)

@@ -19,12 +19,13 @@ const retryLeftovers = time.Second
 type leftovers struct {
 	wake chan struct{} // holds one element when there is something new
 
-	mu    sync.Mutex
-	paths map[string]gateway.Location // with the directory of each
+	mu      sync.Mutex
+	paths   map[string]gateway.Location // with the directory of each
+	renames map[string]string           // the final name of those that may yet be renamed
 }
 
 func newLeftovers() *leftovers {
-	return &leftovers{wake: make(chan struct{}, 1), paths: make(map[string]gateway.Location)}
+	return &leftovers{wake: make(chan struct{}, 1), paths: make(map[string]gateway.Location), renames: make(map[string]string)}
 }
 
 func (l *leftovers) add(remote string, dir gateway.Location) {
@@ -35,6 +36,26 @@ func (l *leftovers) add(remote string, dir gateway.Location) {
 	case l.wake <- struct{}{}:
 	default:
 	}
+}
+
+// addRename is add for a file that the server may have been told to rename to final.
+func (l *leftovers) addRename(remote string, dir gateway.Location, final string) {
+	l.mu.Lock()
+	l.renames[remote] = final
+	l.mu.Unlock()
+	l.add(remote, dir)
+}
+
+// before are those that may yet be renamed to final.
+func (l *leftovers) before(final string) (all []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p, to := range l.renames {
+		if to == final {
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 func (l *leftovers) list() []string {
@@ -53,6 +74,7 @@ func (l *leftovers) done(remote string) gateway.Location {
 	defer l.mu.Unlock()
 	dir := l.paths[remote]
 	delete(l.paths, remote)
+	delete(l.renames, remote)
 	return dir
 }
 
