@@ -3,7 +3,6 @@
 package sftpback
 
 import (
-	"net"
 	"sync/atomic"
 	"time"
 )
@@ -14,7 +13,7 @@ import (
 // What is written goes to joinedConn. To have it wait in a queue, for other writes to join it while a goroutine sends, was tried: it
 // took half as much CPU time again.
 type heardConn struct {
-	net.Conn
+	*joinedConn
 	begun time.Time    // what last is counted from, so that a clock that is set does not matter
 	last  atomic.Int64 // nanoseconds from begun
 
@@ -25,8 +24,8 @@ type heardConn struct {
 // inputHolds is as much as is read at once.
 const inputHolds = 128 << 10
 
-func newHeardConn(conn net.Conn) *heardConn {
-	c := &heardConn{Conn: conn, begun: time.Now(), buffer: make([]byte, inputHolds)}
+func newHeardConn(conn *joinedConn) *heardConn {
+	c := &heardConn{joinedConn: conn, begun: time.Now(), buffer: make([]byte, inputHolds)}
 	c.hear()
 	return c
 }

@@ -66,6 +66,14 @@ func (c *joinedConn) late() {
 	}
 }
 
+// abort closes the connection and has the kernel throw away what it has not sent (SO_LINGER in socket(7)): it would go on trying for minutes.
+func (c *joinedConn) abort() error {
+	if conn, ok := c.Conn.(*net.TCPConn); ok {
+		_ = conn.SetLinger(0) // it fails where the connection has ended
+	}
+	return c.Close()
+}
+
 // Close closes the connection, which lets a Write that waits for the other side return.
 func (c *joinedConn) Close() error {
 	err := c.Conn.Close()

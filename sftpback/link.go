@@ -64,12 +64,13 @@ func (l *link) goes(f func()) bool {
 	return true
 }
 
-// fail ends the link. Every request that is under way on it fails.
+// fail ends the link. Every request that is under way on it fails, and one that has not been sent does not reach the server any more: whoever
+// was told of its failure may have done something else under the same name by then.
 func (l *link) fail(cause error) {
 	l.once.Do(func() {
 		l.cause = withoutEOF(cause)
 		close(l.done)
-		_ = l.conn.Close() // what it could report no longer matters
+		_ = l.conn.abort() // what it could report no longer matters
 	})
 }
 
