@@ -68,7 +68,7 @@ func (u *upload) publish(ctx context.Context, hold func() error) (atomic bool, e
 		return false, err
 	}
 	defer unlock()
-	if err := u.settleEarlier(ctx); err != nil {
+	if err := u.conduit.settleEarlier(ctx, u.ch, u.final); err != nil {
 		return false, err
 	}
 	if u.target.Base != nil {
@@ -85,14 +85,14 @@ func (u *upload) publish(ctx context.Context, hold func() error) (atomic bool, e
 	return u.rename(context.WithoutCancel(ctx))
 }
 
-// settleEarlier sees to it that no earlier upload to the same name, of whose rename nobody knows the end, replaces this one: a request can
-// be on its way for minutes after its connection was given up.
-func (u *upload) settleEarlier(ctx context.Context) error {
-	for _, temp := range u.conduit.leftovers.before(u.final) {
-		if err := u.ch.remove(ctx, temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// settleEarlier sees to it that no earlier upload to the same name, of whose rename nobody knows the end, replaces what is about to come
+// there: a request can be on its way for long after its connection was given up.
+func (c *Conduit) settleEarlier(ctx context.Context, ch *channel, final string) error {
+	for _, temp := range c.leftovers.before(final) {
+		if err := ch.remove(ctx, temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return &transient{fmt.Errorf("an earlier upload may still come to this name: %w", err)}
 		}
-		u.conduit.dirs.leave(u.conduit.leftovers.done(temp))
+		c.dirs.leave(c.leftovers.done(temp))
 	}
 	return nil
 }

@@ -160,6 +160,9 @@ func (c *Conduit) move(ctx context.Context, ch *channel, old, at spot) error {
 		// The temporary would move along, and could be neither published nor removed under the name it is known by.
 		return &transient{errors.New("an upload into this directory is under way")}
 	}
+	if err := c.settleEarlier(ctx, ch, at.remote); err != nil {
+		return err
+	}
 	if at.info == nil && !ch.has(extPosixRename) {
 		return ch.rename(ctx, old.remote, at.remote)
 	}

@@ -17,6 +17,21 @@ import (
 // A rename of which nobody knows whether it has happened may happen later. It does not replace what was published under the name, and
 // confirmed, meanwhile.
 func TestLateRenameReplacesNothing(t *testing.T) {
+	for name, publish := range map[string]func(*testing.T, *far) error{
+		"uploaded": func(t *testing.T, f *far) error {
+			_, err := f.upload(t.Context(), gateway.Target{Location: at("/x")}, []byte("second"))
+			return err
+		},
+		"renamed": func(t *testing.T, f *far) error {
+			f.put(t, "/y", []byte("second"))
+			return f.Rename(t.Context(), at("/y"), at("/x"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) { lateRename(t, publish) })
+	}
+}
+
+func lateRename(t *testing.T, publish func(*testing.T, *far) error) {
 	begun, removing := make(chan struct{}), make(chan struct{})
 	release, late := make(chan struct{}), make(chan error, 1)
 	var renames, removes atomic.Int32
@@ -65,7 +80,7 @@ func TestLateRenameReplacesNothing(t *testing.T) {
 		}
 		return ch != nil
 	})
-	if _, err := f.upload(t.Context(), gateway.Target{Location: at("/x")}, []byte("second")); err != nil {
+	if err := publish(t, f); err != nil {
 		t.Fatal(err)
 	}
 	letGo()
