@@ -160,18 +160,33 @@ func (f *Forwarder) again(key string, failed []spool.Entry) {
 	if len(failed) == 0 || f.ctx == nil || f.ctx.Err() != nil {
 		return
 	}
+	f.await(key, f.put(key, failed), spoolPause)
+}
+
+// put puts files back into their set. f.mu is held.
+func (f *Forwarder) put(key string, members []spool.Entry) *fileSet {
 	s := f.sets[key]
 	if s == nil {
 		s = &fileSet{}
 		f.sets[key] = s
 	}
 	s.whole = false
-	for _, e := range failed {
+	for _, e := range members {
 		if !slices.Contains(s.ids, e.ID) {
 			s.ids = append(s.ids, e.ID)
 		}
 	}
-	f.await(key, s, spoolPause)
+	return s
+}
+
+// reopen has what is left of a set wait again.
+func (f *Forwarder) reopen(key string, members []spool.Entry) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.ctx == nil || f.ctx.Err() != nil {
+		return
+	}
+	f.look(key, f.put(key, members))
 }
 
 // letGo has the files of a set delivered, one behind the other. That they need not wait any more is durable first, and where each has its
@@ -191,6 +206,10 @@ func (f *Forwarder) letGo(key string, members []spool.Entry, cause string) {
 		place := 1 + slices.IndexFunc(members, func(m spool.Entry) bool { return m.ID == e.ID })
 		return changePlan(e, func(p *plan) { p.Released, p.Behind, p.Place = true, at, place })
 	})
+	if errors.Is(err, errPreempted) || errors.Is(err, fs.ErrNotExist) { // somebody has changed the set, which waits for what is missing now
+		f.reopen(key, members)
+		return
+	}
 	if err != nil {
 		f.logger.Warn("a set of files could not be released, will be tried again", "set", members[0].Set, "error", err)
 		f.again(key, members)

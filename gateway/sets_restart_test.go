@@ -10,6 +10,7 @@ import (
 
 	"github.com/ftpgw/ftpgw/gateway"
 	"github.com/ftpgw/ftpgw/policy"
+	"github.com/ftpgw/ftpgw/spool"
 )
 
 // The configuration of a set comes last even if the gateway was started again after the set was let go.
@@ -87,6 +88,41 @@ func TestSetBehindOneThatWasLetGo(t *testing.T) {
 		s.put(t, "/f1.dat")
 		time.Sleep(time.Minute)
 		if got := order(); !slices.Equal(got[2:], []string{"/f1.dat", "/f1.cfg"}) {
+			t.Errorf("published %q", got)
+		}
+	})
+}
+
+// A set of which something is taken away in the moment in which it is let go waits for that as long as any other.
+func TestSetThatIsChangedWhileItIsLetGo(t *testing.T) {
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := newSpooling(t, dir, gateway.ForwardOptions{Workers: 1}, comtradeSets(time.Hour, policy.PublishOverdue))
+		order := s.published()
+		defer s.run(t)()
+		s.put(t, "/f1.cfg")
+		changing, change, changed := make(chan struct{}), make(chan struct{}), make(chan error)
+		go func() {
+			_, err := s.store.Update(s.store.Lookup("far", "/relay/f1.cfg")[0].ID, func(e *spool.Entry) error {
+				close(changing)
+				<-change
+				e.State = spool.Held
+				return nil
+			})
+			changed <- err
+		}()
+		<-changing
+		s.put(t, "/f1.dat") // it is let go, and then held
+		close(change)
+		if err := <-changed; err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(50 * time.Minute)
+		if got := order(); len(got) > 0 {
+			t.Errorf("published %q before its time has passed", got)
+		}
+		time.Sleep(20 * time.Minute)
+		if got := order(); !slices.Equal(got, []string{"/f1.dat"}) {
 			t.Errorf("published %q", got)
 		}
 	})
