@@ -22,8 +22,9 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 )
 
-// handshakeTimeout bounds the time until a client is authenticated.
-const handshakeTimeout = 10 * time.Second
+// handshakeTimeout bounds the time until a client is authenticated. It is longer than clients wait themselves: on a busy machine a handshake
+// takes its time.
+const handshakeTimeout = 30 * time.Second
 
 // Options say what is served to whom.
 type Options struct {
