@@ -124,6 +124,7 @@ func (s ruleset) execute(m Mark) error {
 	if err != nil {
 		return fmt.Errorf("find the program: %w", err)
 	}
+	defer endAtOnce(endings())() // it has nothing to see to before
 	if err := s.restrictThread(); err != nil {
 		return err
 	}
