@@ -4,7 +4,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -314,10 +313,6 @@ func (in *Incoming) publish(ctx context.Context, e Ending) (Receipt, error) {
 	return receipt, nil
 }
 
-func (r Receipt) forRecord() *audit.Receipt {
-	return &audit.Receipt{Bytes: r.Bytes, Fsynced: r.Fsynced, Atomic: r.Atomic, Verified: string(r.Verified), Path: r.Path}
-}
-
 // told puts the reason why ctx ended in the place of an error that only says that it did.
 func told(ctx context.Context, err error) error {
 	if cause := interrupted(ctx); cause != nil && errors.Is(err, context.Canceled) {
@@ -377,28 +372,4 @@ func (in *Incoming) Abort(cause error) {
 		in.g.logger.Error("aborted transfer is not on record", "transfer", in.id, "path", in.request.Path, "cause", cause, "error", err)
 	}
 	in.release() // what is kept of an incomplete file
-}
-
-// recordOf is the record of an event of this transfer. The digest is that of the whole file as published, kept bytes included.
-func (in *Incoming) recordOf(e audit.Event, cause error) audit.Record {
-	r := in.session.record(e)
-	r.TransferFields = decisionFields(in.request.Op, in.request.Path, in.decision)
-	r.Content = in.kind
-	r.Transfer, r.Offset, r.Type, r.Protected, r.Conversion = in.id, in.keep, in.request.Type, in.request.Protected, in.request.Conversion
-	if e != audit.TransferBegin {
-		size := in.size
-		r.Bytes, r.Elapsed = &size, time.Since(in.begun).Microseconds()
-	}
-	if e == audit.TransferCommitted {
-		r.SHA256 = hex.EncodeToString(in.hash.Sum())
-		r.Evidence = in.argued()
-	}
-	if in.kept != nil {
-		r.To, r.Receipt = in.keptAs, in.kept.forRecord()
-	}
-	if cause != nil {
-		r.Cause = cause.Error()
-		r.FailedEvidence = string(failedEvidence(cause))
-	}
-	return r
 }
